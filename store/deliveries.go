@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Verdict is what verification said of a delivery.
+type Verdict string
+
+// The verdicts.
+const (
+	Verified Verdict = "verified"
+	Rejected Verdict = "rejected"
+)
+
+// Header is one header line as it came: order and repetition are kept.
+type Header [2]string
+
+// Delivery is one HTTP request that arrived on an endpoint.
+type Delivery struct {
+	ID              ID
+	ReceivedAt      time.Time
+	EndpointID      int64
+	SubscriptionID  int64
+	OrganizationID  int64
+	NotificationID  ID // zero: rejected, or not released
+	ProductID       string
+	EventType       string
+	WebhookID       string
+	TraceID         string
+	RequestType     string
+	RetryNumber     int
+	EventDate       string // as sent
+	Verdict         Verdict
+	Reason          string // "" iff verified; otherwise one of the receiver's reasons
+	ReasonDetail    string // the reason in words, with what was expected and what came; no secrets
+	KeyID           string
+	Variant         string // which bytes the signature covers (reference §9.2)
+	EnvelopeSigned  bool
+	SignedAt        time.Time // zero: no readable timestamp
+	Answered        int       // HTTP status
+	AnswerTime      time.Duration
+	Source          netip.Addr
+	TLS             string // "" for plain HTTP, else version and cipher suite
+	Headers         []Header
+	Body            []byte // the original bytes; only set where a method says so
+	BodySHA256      [32]byte
+	BodyBytes       int
+	Duplicates      int
+	LastDuplicateAt time.Time
+}
+
+// digest tells equal requests apart: for verified deliveries the body alone; a rejected one must not stand in the way of a later verified one of
+// the same body, so its signature header and reason count too.
+func (d *Delivery) digest() []byte {
+	h := sha256.New()
+	h.Write([]byte(d.Verdict))
+	if d.Verdict == Rejected {
+		h.Write([]byte("\x00" + d.Reason + "\x00"))
+		for _, header := range d.Headers {
+			if header[0] == "V-C-Signature" {
+				h.Write([]byte(header[1]))
+			}
+		}
+	}
+	h.Write([]byte{0})
+	h.Write(d.BodySHA256[:])
+	return h.Sum(nil)
+}
+
+// InsertResult tells what became of one delivery of a batch.
+type InsertResult struct {
+	Stored bool // false: an equal request was stored before, and counted now
+}
+
+// InsertDeliveries stores a batch of deliveries in one durable transaction and returns a result for each, in order. Equal requests, within the batch or
+// stored earlier by any replica, are stored once and counted. Verified ones are queued for GroupNext. BodySHA256 and
+// BodyBytes are worked out here; Body is compressed and sealed. writer tells concurrent callers apart: each uses a number of its own.
+// When it fails nothing is stored, and one bad row may be the cause: callers then insert one by one.
+func (s *Store) InsertDeliveries(ctx context.Context, writer int32, batch []*Delivery) ([]InsertResult, error) {
+	stored := make(map[ID]bool, len(batch))
+	result, _ := s.pool.Query(ctx, insertDeliveriesSQL, append(s.deliveryColumns(batch), writer)...)
+	var id ID
+	_, err := pgx.ForEachRow(result, []any{&id}, func() error { stored[id] = true; return nil })
+	if err != nil {
+		return nil, mapError(fmt.Sprintf("store %d deliveries", len(batch)), err)
+	}
+	results := make([]InsertResult, len(batch))
+	var repeated []*Delivery
+	for i, d := range batch {
+		results[i].Stored = stored[d.ID]
+		if !results[i].Stored {
+			repeated = append(repeated, d)
+		}
+	}
+	if len(repeated) == 0 {
+		return results, nil
+	}
+	return results, s.countDuplicates(ctx, repeated)
+}
+
+// The statement is its own transaction: one round trip, one commit.
+const insertDeliveriesSQL = `
+WITH input AS (
+	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::text[],
+		$13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bool[], $19::timestamptz[], $20::smallint[], $21::int[], $22::inet[], $23::text[], $24::text[], $25::bytea[],
+		$26::bytea[], $27::int[], $28::bytea[])
+	AS t (id, received_at, endpoint_id, subscription_id, organization_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
+		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers, body,
+		body_sha256, body_bytes, digest)
+), fresh AS (
+	INSERT INTO delivery_digests (endpoint_id, digest, delivery_id) SELECT endpoint_id, digest, id FROM input
+	ON CONFLICT (endpoint_id, digest) DO NOTHING RETURNING delivery_id
+), kept AS (
+	SELECT input.* FROM input JOIN fresh ON fresh.delivery_id = input.id
+), stored AS (
+	INSERT INTO deliveries (id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
+		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers, body, body_sha256, body_bytes)
+	SELECT id, received_at, endpoint_id, subscription_id, organization_id, CASE WHEN verdict = 'verified' THEN id END, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
+		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers::jsonb, body, body_sha256, body_bytes FROM kept
+), queued AS (
+	INSERT INTO grouping_queue (delivery_id) SELECT id FROM kept WHERE verdict = 'verified'
+), counted AS (
+	INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
+	SELECT date_trunc('minute', received_at), subscription_id, organization_id, verdict, reason, $29::int, count(*), sum(body_bytes), sum(answer_micros) FROM kept GROUP BY 1, 2, 3, 4, 5
+	ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET
+		deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes, answer_micros = m.answer_micros + excluded.answer_micros
+), told AS (
+	SELECT pg_notify('` + liveChannel + `', '` + string(TopicRejected) + `:' || organization_id) FROM (SELECT DISTINCT organization_id FROM kept WHERE verdict = 'rejected') r
+)
+SELECT delivery_id FROM fresh WHERE (SELECT count(*) FROM told) IS NOT NULL`
+
+func (s *Store) countDuplicates(ctx context.Context, repeated []*Delivery) error {
+	endpoints, digests := make([]int64, len(repeated)), make([][]byte, len(repeated))
+	for i, d := range repeated {
+		endpoints[i], digests[i] = d.EndpointID, d.digest()
+	}
+	_, err := s.pool.Exec(ctx, `
+		WITH again AS (SELECT endpoint_id, digest, count(*) AS times FROM unnest($1::bigint[], $2::bytea[]) AS t (endpoint_id, digest) GROUP BY 1, 2 ORDER BY 2)
+		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = $3
+		FROM again JOIN delivery_digests k USING (endpoint_id, digest) WHERE d.id = k.delivery_id`, endpoints, digests, s.now())
+	return mapError(fmt.Sprintf("count %d duplicates", len(repeated)), err)
+}
+
+const deliverySelect = `id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
+	verdict, reason, reason_detail, key_id, variant, envelope_signed, coalesce(signed_at, 'epoch'), answered, answer_micros, source, tls, headers, body_sha256, body_bytes,
+	duplicates, coalesce(last_duplicate_at, 'epoch')`
+
+func scanDelivery(row pgx.CollectableRow) (Delivery, error) {
+	var d Delivery
+	err := d.scan(row)
+	return d, err
+}
+
+// scanDeliveryWithBody reads a row whose last column is the sealed body. A body that cannot be opened stays nil, with BodyBytes telling that there
+// was one: the delivery must go on through grouping, and its page says what is wrong.
+func (s *Store) scanDeliveryWithBody(row pgx.CollectableRow) (Delivery, error) {
+	var d Delivery
+	var sealed []byte
+	if err := d.scan(row, &sealed); err != nil {
+		return d, err
+	}
+	body, err := s.openBody(d.ID, sealed)
+	if err != nil && !errors.Is(err, ErrSealBroken) {
+		return d, err
+	}
+	d.Body = body
+	return d, nil
+}
+
+func (d *Delivery) scan(row pgx.CollectableRow, more ...any) error {
+	var source *netip.Addr
+	var micros int64
+	var sum []byte
+	err := row.Scan(append([]any{
+		&d.ID, &d.ReceivedAt, &d.EndpointID, &d.SubscriptionID, &d.OrganizationID, &d.NotificationID, &d.ProductID, &d.EventType, &d.WebhookID, &d.TraceID, &d.RequestType, &d.RetryNumber, &d.EventDate,
+		&d.Verdict, &d.Reason, &d.ReasonDetail, &d.KeyID, &d.Variant, &d.EnvelopeSigned, &d.SignedAt, &d.Answered, &micros, &source, &d.TLS, &d.Headers, &sum, &d.BodyBytes,
+		&d.Duplicates, &d.LastDuplicateAt,
+	}, more...)...)
+	d.AnswerTime = time.Duration(micros) * time.Microsecond
+	d.SignedAt, d.LastDuplicateAt = epochIsZero(d.SignedAt), epochIsZero(d.LastDuplicateAt)
+	copy(d.BodySHA256[:], sum)
+	if source != nil {
+		d.Source = *source
+	}
+	return err
+}
+
+// GetDelivery returns a delivery without its body. ErrNotFound.
+func (s *Store) GetDelivery(ctx context.Context, id ID) (Delivery, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+" FROM deliveries WHERE id = $1", id)
+	d, err := pgx.CollectExactlyOneRow(rows, scanDelivery)
+	return d, mapError("get delivery "+id.String(), err)
+}
+
+// DeliveryBody opens the original bytes of a delivery. ErrNotFound, ErrSealBroken.
+func (s *Store) DeliveryBody(ctx context.Context, id ID) ([]byte, error) {
+	var sealed []byte
+	if err := s.pool.QueryRow(ctx, "SELECT body FROM deliveries WHERE id = $1", id).Scan(&sealed); err != nil {
+		return nil, mapError("get body of delivery "+id.String(), err)
+	}
+	return s.openBody(id, sealed)
+}
+
+// ListNotificationDeliveries returns the deliveries of a notification in order of arrival, at most 200, without bodies.
+func (s *Store) ListNotificationDeliveries(ctx context.Context, notification ID) ([]Delivery, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+` FROM deliveries WHERE id = $1
+		UNION ALL SELECT `+deliverySelect+` FROM deliveries WHERE notification_id = $1 AND notification_id <> id ORDER BY 1 LIMIT 200`, notification)
+	list, err := pgx.CollectRows(rows, scanDelivery)
+	return list, mapError("list deliveries of notification "+notification.String(), err)
+}
+
+// RejectedFilter narrows ListRejected; zero fields do not.
+type RejectedFilter struct {
+	OrganizationID int64
+	SubscriptionID int64
+	Reason         string
+	From, To       time.Time
+	Page           Page
+}
+
+// ListRejected returns rejected deliveries, newest first, without bodies.
+func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Delivery], error) {
+	w := where{}
+	w.add("verdict = 'rejected'")
+	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
+	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
+	w.addIf(f.Reason != "", "reason = ?", f.Reason)
+	w.addRange(f.From, f.To)
+	sql, args := f.Page.query("SELECT "+deliverySelect+" FROM deliveries", &w)
+	rows, _ := s.pool.Query(ctx, sql, args...)
+	list, err := pgx.CollectRows(rows, scanDelivery)
+	if err != nil {
+		return PageOf[Delivery]{}, mapError("list rejected deliveries", err)
+	}
+	return pageOf(f.Page, list, func(d Delivery) ID { return d.ID }), nil
+}

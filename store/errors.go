@@ -1,0 +1,61 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	// ErrNotFound means that no such row exists, or that it was deleted.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict means that a row with the same key exists, or that the row is in a state that forbids the change.
+	ErrConflict = errors.New("conflict")
+	// ErrInvalid means that the database refused a value.
+	ErrInvalid = errors.New("invalid value")
+	// ErrUnavailable means that the database cannot be reached or takes no writes now; the same call may succeed later.
+	ErrUnavailable = errors.New("database unavailable")
+)
+
+// mapError wraps a driver error with what was being done and, where a caller can act on it, with a sentinel.
+func mapError(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%s: %w", doing, ErrNotFound)
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		if sentinel := sentinelOf(pgErr); sentinel != nil {
+			return fmt.Errorf("%s: %w: %w", doing, sentinel, err)
+		}
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	var connectErr *pgconn.ConnectError
+	if errors.As(err, &connectErr) || pgconn.SafeToRetry(err) {
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// sentinelOf goes by the SQLSTATE class (PostgreSQL manual, appendix A).
+func sentinelOf(e *pgconn.PgError) error {
+	switch e.Code {
+	case "23505", "23P01": // unique_violation, exclusion_violation
+		return ErrConflict
+	case "23503": // foreign_key_violation
+		return ErrNotFound
+	case "25006": // read_only_sql_transaction
+		return ErrUnavailable
+	}
+	switch e.Code[:2] {
+	case "22", "23": // data exception, integrity constraint violation
+		return ErrInvalid
+	case "08", "53", "57", "58": // connection, resources, operator intervention, system error
+		return ErrUnavailable
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// partitionedTables are those whose rows are found by a time-ordered id.
+var partitionedTables = []string{"deliveries", "notifications"}
+
+// partitionSpan is the time one partition covers. Partitions begin on Mondays, 00:00 UTC.
+const partitionSpan = 7 * 24 * time.Hour
+
+// EnsurePartitions makes the weekly partitions from the week of from to that of to, where they are missing, and returns the names of those made.
+func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]string, error) {
+	var made []string
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		// Replicas that start together take turns.
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('switchboard partitions'))"); err != nil {
+			return mapError("lock partitions", err)
+		}
+		for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
+			for _, table := range partitionedTables {
+				name, created, err := ensurePartition(ctx, tx, table, week)
+				if err != nil {
+					return err
+				}
+				if created {
+					made = append(made, name)
+				}
+			}
+		}
+		return nil
+	})
+	return made, err
+}
+
+func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Time) (name string, created bool, err error) {
+	name = table + week.Format("_20060102")
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists); err != nil {
+		return name, false, mapError("look for partition "+name, err)
+	}
+	if exists {
+		return name, false, nil
+	}
+	low, high := FloorID(week), FloorID(week.Add(partitionSpan))
+	// A partition cannot be attached while the default one holds rows of its range: they move over first.
+	table, partition := pgx.Identifier{table}.Sanitize(), pgx.Identifier{name}.Sanitize()
+	for _, statement := range []string{
+		fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION)", partition, table),
+		fmt.Sprintf("WITH moved AS (DELETE FROM %s WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
+			pgx.Identifier{tableDefault(table)}.Sanitize(), low, high, partition),
+		fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", table, partition, low, high),
+		// Rows carry their bodies out of line, so that pages of the heap hold many rows.
+		fmt.Sprintf("ALTER TABLE %s SET (toast_tuple_target = 128)", partition),
+	} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return name, false, mapError("make partition "+name, err)
+		}
+	}
+	return name, true, nil
+}
+
+func tableDefault(sanitized string) string { return sanitized[1:len(sanitized)-1] + "_default" }
+
+// DefaultPartitionRows counts, up to 1000 each, the rows that no partition was made for.
+func (s *Store) DefaultPartitionRows(ctx context.Context) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM (SELECT FROM deliveries_default LIMIT 1000) d) + (SELECT count(*) FROM (SELECT FROM notifications_default LIMIT 1000) n)`).Scan(&n)
+	return n, mapError("count rows without partition", err)
+}
+
+func weekOf(t time.Time) time.Time {
+	day := t.UTC().Truncate(24 * time.Hour)
+	return day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
+}

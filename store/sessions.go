@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Session is one browser's session. IDHash is the SHA-256 of the id in its cookie.
+type Session struct {
+	IDHash    []byte
+	UserID    int64 // zero: not signed in
+	Data      []byte
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time
+}
+
+// GetSession returns a session that has not expired. ErrNotFound.
+func (s *Store) GetSession(ctx context.Context, idHash []byte) (Session, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT id_hash, coalesce(user_id, 0), data, created_at, seen_at, expires_at FROM sessions
+		WHERE id_hash = $1 AND expires_at > $2`, idHash, s.now())
+	session, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (v Session, err error) {
+		err = row.Scan(&v.IDHash, &v.UserID, &v.Data, &v.CreatedAt, &v.SeenAt, &v.ExpiresAt)
+		return v, err
+	})
+	return session, mapError("get session", err)
+}
+
+// SaveSession inserts a session or replaces its data. CreatedAt of an existing session stays.
+func (s *Store) SaveSession(ctx context.Context, v Session) error {
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO sessions (id_hash, user_id, data, created_at, seen_at, expires_at) VALUES ($1, nullif($2::bigint, 0), $3, $4, $4, $5)
+		ON CONFLICT (id_hash) DO UPDATE SET user_id = excluded.user_id, data = excluded.data, seen_at = excluded.seen_at, expires_at = excluded.expires_at`,
+		v.IDHash, v.UserID, v.Data, s.now(), v.ExpiresAt)
+	return mapError("save session", err)
+}
+
+// TouchSession moves the end of a session that is in use.
+func (s *Store) TouchSession(ctx context.Context, idHash []byte, expiresAt time.Time) error {
+	_, err := s.pool.Exec(ctx, "UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE id_hash = $1", idHash, s.now(), expiresAt)
+	return mapError("touch session", err)
+}
+
+// DeleteSession ends a session. That it is gone already is no error.
+func (s *Store) DeleteSession(ctx context.Context, idHash []byte) error {
+	_, err := s.pool.Exec(ctx, "DELETE FROM sessions WHERE id_hash = $1", idHash)
+	return mapError("delete session", err)
+}
+
+// DeleteExpiredSessions removes what has expired and returns how many rows that were.
+func (s *Store) DeleteExpiredSessions(ctx context.Context) (int64, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM sessions WHERE expires_at <= $1", s.now())
+	return tag.RowsAffected(), mapError("delete expired sessions", err)
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TrafficFilter narrows the sums of traffic; zero fields do not.
+type TrafficFilter struct {
+	OrganizationID int64
+	SubscriptionID int64
+	From, To       time.Time     // From is needed; To zero means now
+	Step           time.Duration // width of a bucket; 0 means one minute
+}
+
+// TrafficBucket is what arrived within one step.
+type TrafficBucket struct {
+	Start              time.Time
+	Verified, Rejected int64
+}
+
+// Traffic returns deliveries by step, oldest first, only steps in which something arrived; at most 2,000.
+func (s *Store) Traffic(ctx context.Context, f TrafficFilter) ([]TrafficBucket, error) {
+	step := max(f.Step, time.Minute)
+	rows, _ := s.pool.Query(ctx, `SELECT date_bin($1::interval, minute, 'epoch') AS start,
+			coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint
+		FROM traffic_minutes WHERE minute >= $2 AND minute < $3 AND ($4 = 0 OR organization_id = $4) AND ($5 = 0 OR subscription_id = $5)
+		GROUP BY start ORDER BY start LIMIT 2000`, step, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b TrafficBucket, err error) {
+		err = row.Scan(&b.Start, &b.Verified, &b.Rejected)
+		return b, err
+	})
+	return list, mapError("sum traffic", err)
+}
+
+// SubscriptionTraffic is what arrived for one subscription.
+type SubscriptionTraffic struct {
+	SubscriptionID     int64
+	Verified, Rejected int64
+}
+
+// TrafficBySubscription returns sums for each subscription that received anything.
+func (s *Store) TrafficBySubscription(ctx context.Context, f TrafficFilter) ([]SubscriptionTraffic, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT subscription_id, coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint
+		FROM traffic_minutes WHERE minute >= $1 AND minute < $2 AND ($3 = 0 OR organization_id = $3) GROUP BY subscription_id LIMIT 10000`, f.From, s.until(f.To), f.OrganizationID)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t SubscriptionTraffic, err error) {
+		err = row.Scan(&t.SubscriptionID, &t.Verified, &t.Rejected)
+		return t, err
+	})
+	return list, mapError("sum traffic by subscription", err)
+}
+
+// ReasonCount is how many deliveries were rejected for a reason.
+type ReasonCount struct {
+	Reason     string
+	Deliveries int64
+}
+
+// RejectedByReason returns rejected deliveries by reason, most first.
+func (s *Store) RejectedByReason(ctx context.Context, f TrafficFilter) ([]ReasonCount, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT reason, sum(deliveries)::bigint FROM traffic_minutes WHERE verdict = 'rejected' AND minute >= $1 AND minute < $2
+		AND ($3 = 0 OR organization_id = $3) AND ($4 = 0 OR subscription_id = $4) GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 100`, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ReasonCount, err error) {
+		err = row.Scan(&c.Reason, &c.Deliveries)
+		return c, err
+	})
+	return list, mapError("sum rejected deliveries", err)
+}
+
+func (s *Store) until(to time.Time) time.Time {
+	if to.IsZero() {
+		return s.now().Add(time.Minute)
+	}
+	return to
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
