@@ -1,0 +1,11 @@
+package ui
+
+// Tab is one view of a page; tabs are links, so that each has its address.
+type Tab struct {
+	Label, Href string
+	Current     bool
+	// Count stands behind the label; empty leaves it out.
+	Count string
+	// Target is the CSS selector of the part that htmx replaces; empty means the page.
+	Target string
+}
