@@ -1,0 +1,158 @@
+package cybs
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxErrorText    = 500 // runes of a message
+	maxErrorWord    = 100 // runes of a status, reason, id or field name
+	maxErrorDetails = 20
+)
+
+// wireError is the union of every error body that was seen (reference: the model of the SDKs, the 404 of the
+// subscription calls, the gateway in front, unavailable services, and the key service).
+type wireError struct {
+	Status  flexStr      `json:"status"`
+	Reason  flexStr      `json:"reason"`
+	Message flexStr      `json:"message"`
+	Details []wireDetail `json:"details"`
+
+	Response struct {
+		Message flexStr `json:"rmsg"`
+	} `json:"response"`
+	Errors []struct {
+		Type    flexStr `json:"type"`
+		Message flexStr `json:"message"`
+	} `json:"errors"`
+	KeyInformation struct {
+		Message          flexStr `json:"message"`
+		ErrorInformation struct {
+			Reason  flexStr      `json:"reason"`
+			Message flexStr      `json:"message"`
+			Details []wireDetail `json:"details"`
+		} `json:"errorInformation"`
+	} `json:"keyInformation"`
+}
+
+type wireDetail struct {
+	Field  flexStr `json:"field"`
+	Reason flexStr `json:"reason"`
+}
+
+// newAPIError reads an answer that is not a success.
+func newAPIError(method, path string, resp *http.Response, body []byte, now time.Time) *APIError {
+	e := &APIError{
+		Method: method, Path: cleanText(path, maxErrorText), StatusCode: resp.StatusCode,
+		CorrelationID: cleanText(resp.Header.Get("V-C-Correlation-Id"), maxErrorWord),
+		RetryAfter:    parseRetryAfter(resp.Header.Get("Retry-After"), now),
+	}
+	var w wireError
+	if err := json.Unmarshal(body, &w); err != nil {
+		// A member of another type than was ever seen still leaves the others readable.
+		if _, odd := err.(*json.UnmarshalTypeError); !odd && !json.Valid(body) { //nolint:errorlint // json returns it bare
+			e.foreign = len(strings.TrimSpace(string(body))) > 0
+		}
+	}
+	key := w.KeyInformation
+	e.Status = cleanText(string(w.Status), maxErrorWord)
+	e.Reason = cleanText(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
+	message := firstOf(w.Message, key.Message, key.ErrorInformation.Message, w.Response.Message)
+	if len(w.Errors) > 0 {
+		e.Reason = cleanText(firstOf(flexStr(e.Reason), w.Errors[0].Type), maxErrorWord)
+		message = firstOf(flexStr(message), w.Errors[0].Message)
+	}
+	e.Message = redactText(cleanText(message, maxErrorText))
+	if e.Message == "" {
+		e.Message = fallbackMessage(resp)
+	}
+	for _, d := range append(w.Details, key.ErrorInformation.Details...) {
+		if len(e.Details) == maxErrorDetails {
+			break
+		}
+		e.Details = append(e.Details, FieldError{
+			Field:  cleanText(string(d.Field), maxErrorWord),
+			Reason: redactText(cleanText(string(d.Reason), maxErrorText)),
+		})
+	}
+	return e
+}
+
+// fallbackMessage explains an answer without a message of its own.
+func fallbackMessage(resp *http.Response) string {
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return "redirects are not followed"
+	}
+	return http.StatusText(resp.StatusCode)
+}
+
+func firstOf(values ...flexStr) string {
+	for _, v := range values {
+		if v != "" {
+			return string(v)
+		}
+	}
+	return ""
+}
+
+// parseRetryAfter reads seconds or an HTTP date; what is neither, or lies in the past, is 0.
+func parseRetryAfter(s string, now time.Time) time.Duration {
+	if s == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}
+
+// cleanText replaces what cannot be shown or stored as text (invalid UTF-8, control characters) by U+FFFD and cuts
+// after limit bytes, between two characters.
+func cleanText(s string, limit int) string {
+	s = truncate(s, limit)
+	clean := true
+	for i := 0; i < len(s) && clean; i++ {
+		clean = s[i] >= 0x20 && s[i] < 0x7f
+	}
+	if clean {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// truncate cuts s after limit bytes, between two characters.
+func truncate(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+var (
+	cardPattern  = regexp.MustCompile(`\b\d(?:[ -]?\d){12,18}\b`)
+	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/_-]{40,}(?:[=.][A-Za-z0-9+/_=.-]*)?`)
+)
+
+// redactText takes out of a message what servers are known to echo: card numbers, keys and tokens.
+func redactText(s string) string {
+	s = tokenPattern.ReplaceAllString(s, redacted)
+	return cardPattern.ReplaceAllString(s, redacted)
+}

@@ -1,0 +1,61 @@
+package cybs
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// authenticator adds what proves the caller's identity to a request that is otherwise complete.
+type authenticator interface {
+	// authenticate signs the request for host at now. Body is what the request will send, nil for none.
+	authenticate(req *http.Request, body []byte, host string, now time.Time) error
+}
+
+func newAuthenticator(c Credentials, newID func() string) (authenticator, error) {
+	switch c.Scheme {
+	case HTTPSignature, JWTSharedSecret, "":
+		if err := checkSharedSecret(c); err != nil {
+			return nil, err
+		}
+		if c.Scheme == HTTPSignature {
+			return httpSignature{credentials: c}, nil
+		}
+		return newSharedSecretJWT(c, newID)
+	}
+	return nil, fmt.Errorf("authentication scheme %q is unknown", c.Scheme)
+}
+
+// checkSharedSecret reports all that is missing together.
+func checkSharedSecret(c Credentials) error {
+	var v ValidationError
+	if c.merchant() == "" {
+		v.add("merchant id", "is missing")
+	}
+	if c.KeyID == "" {
+		v.add("key id", "is missing")
+	}
+	if len(c.Secret) == 0 {
+		v.add("shared secret", "is missing")
+	}
+	if len(v.Fields) > 0 {
+		return &v
+	}
+	return nil
+}
+
+// DigestPrefix precedes the hash in a digest header; the digest claim of a token goes without it.
+const DigestPrefix = "SHA-256="
+
+// Digest returns the value of the digest header for a body: DigestPrefix and the base64 of its SHA-256.
+func Digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return DigestPrefix + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// HasDigest reports whether requests of that method carry a digest: those that can have a body, even when it is empty.
+func HasDigest(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}

@@ -1,0 +1,122 @@
+package cybs
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// redacted stands wherever a secret would have been printed.
+const redacted = "[redacted]"
+
+// Secret holds the decoded bytes of a shared secret or of a digital signature key. It prints as "[redacted]" through
+// every verb of fmt, encoding/json, encoding.TextMarshaler and log/slog; [Secret.Base64] is the one way to its text.
+type Secret []byte
+
+// ParseSecret decodes the standard base64 text in which Cybersource hands out secrets. White space around it is
+// ignored; anything else that is not canonical, padded base64 is refused, as the official SDK does, because a secret
+// that was cut short while copying would otherwise only show as failed authentication. The text is not part of the
+// error.
+func ParseSecret(text string) (Secret, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil, errors.New("parse secret: it is empty")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errors.New("parse secret: it is not standard base64") // the cause would quote bytes of it
+	}
+	return b, nil
+}
+
+// Base64 returns the secret in the clear, as [ParseSecret] reads it. It exists for sealing and for sending.
+func (s Secret) Base64() string { return base64.StdEncoding.EncodeToString(s) }
+
+// String returns "[redacted]".
+func (s Secret) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (s Secret) GoString() string { return redacted }
+
+// Format writes "[redacted]" for every verb, also for those that would print a byte slice's numbers.
+func (s Secret) Format(f fmt.State, _ rune) { writeText(f, redacted) }
+
+// LogValue returns "[redacted]".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns "[redacted]" as a JSON string; a Secret cannot be stored by encoding it.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// MarshalText returns "[redacted]".
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Scheme is a way to authenticate requests.
+type Scheme string
+
+// The schemes of the official SDKs. The empty Scheme means JWTSharedSecret.
+const (
+	// HTTPSignature signs host, date, request target, digest and merchant with the shared secret. Cybersource calls it
+	// deprecated and has announced its end twice, so it is not the default.
+	HTTPSignature Scheme = "http-signature"
+	// JWTSharedSecret sends a JSON Web Token of version 2, signed by HMAC-SHA256 with the same shared secret.
+	JWTSharedSecret Scheme = "jwt-shared-secret"
+)
+
+// Credentials say who calls and how that is proved. They print without the secret, however they are printed.
+type Credentials struct {
+	// Scheme chooses the authentication; empty means JWTSharedSecret.
+	Scheme Scheme
+	// OrganizationID is the organization whose webhooks are managed. The client does not send it by itself; it is the
+	// MerchantID where that is empty.
+	OrganizationID string
+	// MerchantID is the transacting merchant, sent as v-c-merchant-id.
+	MerchantID string
+	// PortfolioID is the owner of a meta key, empty for a key of the merchant's own. With HTTP Signature the portfolio
+	// is signed as v-c-merchant-id while the header carries the merchant; with a JWT it is the issuer.
+	PortfolioID string
+	// KeyID is the id of the shared secret.
+	KeyID string
+	// Secret is the decoded shared secret.
+	Secret Secret
+}
+
+// merchant is the transacting merchant.
+func (c Credentials) merchant() string {
+	if c.MerchantID != "" {
+		return c.MerchantID
+	}
+	return c.OrganizationID
+}
+
+// keyOwner is the merchant or portfolio to which the key belongs.
+func (c Credentials) keyOwner() string {
+	if c.PortfolioID != "" {
+		return c.PortfolioID
+	}
+	return c.merchant()
+}
+
+// String describes the credentials without their secret.
+func (c Credentials) String() string {
+	return fmt.Sprintf("{scheme:%s organization:%s merchant:%s portfolio:%s key:%s secret:%s}",
+		c.Scheme, c.OrganizationID, c.MerchantID, c.PortfolioID, c.KeyID, redacted)
+}
+
+// GoString describes the credentials without their secret.
+func (c Credentials) GoString() string { return "cybs.Credentials" + c.String() }
+
+// Format describes the credentials without their secret, for every verb.
+func (c Credentials) Format(f fmt.State, _ rune) { writeText(f, c.String()) }
+
+// LogValue describes the credentials without their secret.
+func (c Credentials) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("scheme", string(c.Scheme)), slog.String("organization", c.OrganizationID),
+		slog.String("merchant", c.MerchantID), slog.String("portfolio", c.PortfolioID), slog.String("key_id", c.KeyID))
+}
+
+// writeText is for Format methods, which have nowhere to report an error to.
+func writeText(f fmt.State, s string) {
+	_, _ = f.Write([]byte(s)) // fmt's own buffer: it does not fail
+}

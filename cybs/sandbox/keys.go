@@ -1,0 +1,257 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+)
+
+// signatureKey signs notifications; the newest of an organization does, the
+// others are kept as a record.
+type signatureKey struct {
+	ID        string
+	Secret    cybs.Secret
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// oauthClient is what STORE keeps for OAuth subscriptions.
+type oauthClient struct {
+	ID        string
+	ClientID  string
+	Secret    cybs.Secret
+	ExpiresAt time.Time
+}
+
+// mleCertificate encrypts notifications to the organization.
+type mleCertificate struct {
+	ID          string
+	DER         []byte
+	Certificate *x509.Certificate
+}
+
+// keyRequest is the body of both key calls.
+type keyRequest struct {
+	ClientReference json.RawMessage `json:"clientReferenceInformation"`
+	Action          string          `json:"clientRequestAction"`
+	Key             *keyInformation `json:"keyInformation"`
+}
+
+type keyInformation struct {
+	Provider       string          `json:"provider,omitempty"`
+	Tenant         string          `json:"tenant,omitempty"`
+	OrganizationID string          `json:"organizationId,omitempty"`
+	ClientKeyID    string          `json:"clientKeyId,omitempty"`
+	KeyID          string          `json:"keyId,omitempty"`
+	Key            string          `json:"key,omitempty"`
+	Pub            string          `json:"pub,omitempty"`
+	KeyType        string          `json:"keyType,omitempty"`
+	Status         string          `json:"status,omitempty"`
+	ExpiryDuration json.RawMessage `json:"expiryDuration,omitempty"`
+	ExpirationDate string          `json:"expirationDate,omitempty"`
+	Message        string          `json:"message,omitempty"`
+	Error          *keyError       `json:"errorInformation,omitempty"`
+}
+
+type keyError struct {
+	Reason  string       `json:"reason"`
+	Details []fieldError `json:"details"`
+}
+
+type keyAnswer struct {
+	SubmitTime      string          `json:"submitTimeUtc"`
+	Status          string          `json:"status"`
+	Reason          string          `json:"reason,omitempty"`
+	Message         string          `json:"message,omitempty"`
+	ClientReference json.RawMessage `json:"clientReferenceInformation,omitempty"`
+	Key             keyInformation  `json:"keyInformation"`
+}
+
+// defaultKeyLife is how long keys without expiryDuration were seen to last.
+const defaultKeyLife = 3 * 365 * day
+
+// saveSymmetricKey answers POST /kms/egress/v2/keys-sym: CREATE makes the
+// organization's signing key, STORE keeps OAuth client credentials.
+func (s *Sandbox) saveSymmetricKey(c *call) error {
+	req, life, err := s.readKeyRequest(c)
+	if err != nil {
+		return err
+	}
+	now := s.cfg.Now()
+	key := *req.Key
+	key.KeyID, key.Status, key.ExpiryDuration = newID(), "active", nil
+	key.ExpirationDate = s.timestamp(now.Add(life))
+	switch {
+	case strings.EqualFold(req.Action, "CREATE"):
+		if key.KeyType != "sharedSecret" {
+			return s.keyProblem(req, fieldError{"keyInformation.keyType", reasonInvalid})
+		}
+		secret := make(cybs.Secret, 32)
+		rand.Read(secret) // never fails
+		key.Key = base64.StdEncoding.EncodeToString(secret)
+		s.mu.Lock()
+		s.sigKeys[key.OrganizationID] = append(s.sigKeys[key.OrganizationID],
+			signatureKey{ID: key.KeyID, Secret: secret, CreatedAt: now, ExpiresAt: now.Add(life)})
+		s.mu.Unlock()
+	case strings.EqualFold(req.Action, "STORE"):
+		if key.KeyType != "oAuthClientCredentials" {
+			return s.keyProblem(req, fieldError{"keyInformation.keyType", reasonInvalid})
+		}
+		if bad := missing(map[string]string{"keyInformation.clientKeyId": key.ClientKeyID, "keyInformation.key": key.Key}); len(bad) > 0 {
+			return s.keyProblem(req, bad...)
+		}
+		s.mu.Lock()
+		s.oauth[key.OrganizationID] = append(s.oauth[key.OrganizationID],
+			oauthClient{ID: key.KeyID, ClientID: key.ClientKeyID, Secret: cybs.Secret(key.Key), ExpiresAt: now.Add(life)})
+		s.mu.Unlock()
+	default:
+		return s.keyProblem(req, fieldError{"clientRequestAction", reasonInvalid})
+	}
+	return s.answerKey(c, req, key)
+}
+
+// saveAsymmetricKey answers POST /kms/egress/v2/keys-asym: it keeps the
+// certificate that notifications are encrypted to.
+func (s *Sandbox) saveAsymmetricKey(c *call) error {
+	req, _, err := s.readKeyRequest(c)
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(req.Action, "STORE") {
+		return s.keyProblem(req, fieldError{"clientRequestAction", reasonInvalid})
+	}
+	if !strings.EqualFold(req.Key.KeyType, "publickey") {
+		return s.keyProblem(req, fieldError{"keyInformation.keyType", reasonInvalid})
+	}
+	if req.Key.Pub == "" {
+		return s.keyProblem(req, fieldError{"keyInformation.pub", reasonMissing})
+	}
+	cert, err := parseCertificate(req.Key.Pub)
+	if err != nil {
+		p := s.keyAnswer(req, "Key invalid or validity too long", fieldError{"keyInformation.pub", reasonInvalid})
+		return &problem{http.StatusBadRequest, p}
+	}
+	key := *req.Key
+	key.KeyID, key.Status, key.ExpiryDuration = newID(), "active", nil
+	key.ExpirationDate = s.timestamp(cert.NotAfter)
+	s.mu.Lock()
+	s.certs[key.OrganizationID] = append(s.certs[key.OrganizationID], mleCertificate{ID: key.KeyID, DER: cert.Raw, Certificate: cert})
+	s.mu.Unlock()
+	return s.answerKey(c, req, key)
+}
+
+// parseCertificate reads base64 DER on one line; content keys are wrapped with
+// RSA of 2048 bits or more, so other keys are refused.
+func parseCertificate(pub string) (*x509.Certificate, error) {
+	der, err := base64.StdEncoding.DecodeString(pub)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	if key, ok := cert.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 {
+		return nil, x509.ErrUnsupportedAlgorithm
+	}
+	return cert, nil
+}
+
+// readKeyRequest checks what both calls have in common. The organization may be
+// unknown, as at Cybersource, where such a key just never signs anything; it may
+// not be somebody else's.
+func (s *Sandbox) readKeyRequest(c *call) (keyRequest, time.Duration, error) {
+	var req keyRequest
+	if err := s.decode(c.body, &req); err != nil {
+		return req, 0, err
+	}
+	if req.Key == nil {
+		req.Key = &keyInformation{}
+	}
+	k := req.Key
+	bad := missing(map[string]string{
+		"clientRequestAction": req.Action, "keyInformation.provider": k.Provider, "keyInformation.tenant": k.Tenant,
+		"keyInformation.organizationId": k.OrganizationID, "keyInformation.keyType": k.KeyType,
+	})
+	if len(bad) > 0 {
+		return req, 0, s.keyProblem(req, bad...)
+	}
+	if !s.tenancyAllowed(req) {
+		return req, 0, s.keyProblem(req, fieldError{"keyInformation.provider", reasonInvalid}, fieldError{"keyInformation.tenant", reasonInvalid})
+	}
+	s.mu.Lock()
+	known := s.findOrganization(k.OrganizationID) != nil
+	s.mu.Unlock()
+	if known {
+		if _, ok := s.mayUse(c.who.Owner, k.OrganizationID); !ok {
+			return req, 0, s.keyProblem(req, fieldError{"keyInformation.organizationId", reasonInvalid})
+		}
+	}
+	life := defaultKeyLife
+	if text := strings.Trim(string(k.ExpiryDuration), `"`); text != "" && text != "null" {
+		days, err := strconv.Atoi(text)
+		if err != nil || days < 1 || days > 36500 {
+			return req, 0, s.keyProblem(req, fieldError{"keyInformation.expiryDuration", reasonInvalid})
+		}
+		life = time.Duration(days) * day
+	}
+	return req, life, nil
+}
+
+// tenancyAllowed: one of provider and tenant is nrtd, the other the organization.
+func (s *Sandbox) tenancyAllowed(req keyRequest) bool {
+	k := req.Key
+	guide := strings.EqualFold(k.Provider, "nrtd") && k.Tenant == k.OrganizationID
+	reverse := strings.EqualFold(k.Tenant, "nrtd") && k.Provider == k.OrganizationID
+	switch {
+	case s.cfg.API.KeyTenancy == TenancyGuide, s.cfg.API.KeyTenancy == TenancySpec && strings.EqualFold(req.Action, "CREATE"):
+		return guide
+	case s.cfg.API.KeyTenancy == TenancySpec:
+		return reverse
+	}
+	return guide || reverse
+}
+
+func (s *Sandbox) answerKey(c *call, req keyRequest, key keyInformation) error {
+	if err := s.save(); err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusCreated, keyAnswer{
+		SubmitTime: s.timestamp(s.cfg.Now()), Status: s.cfg.API.KeyStatus, ClientReference: req.ClientReference, Key: key,
+	})
+	return nil
+}
+
+func (s *Sandbox) keyProblem(req keyRequest, details ...fieldError) error {
+	return &problem{http.StatusBadRequest, s.keyAnswer(req, "One or more fields are missing or invalid.", details...)}
+}
+
+// keyAnswer is the 400 of the key calls. It never repeats the key that came.
+func (s *Sandbox) keyAnswer(req keyRequest, message string, details ...fieldError) keyAnswer {
+	k := req.Key
+	return keyAnswer{
+		SubmitTime: s.timestamp(s.cfg.Now()), Status: "INVALID_REQUEST", Reason: details[0].Reason, Message: message,
+		ClientReference: req.ClientReference,
+		Key: keyInformation{
+			Provider: k.Provider, Tenant: k.Tenant, OrganizationID: k.OrganizationID, KeyType: k.KeyType,
+			Message: message, Error: &keyError{Reason: details[0].Reason, Details: details},
+		},
+	}
+}
+
+// signingKey returns the key that signs, the newest. The caller holds mu.
+func (s *Sandbox) signingKey(organizationID string) (signatureKey, bool) {
+	keys := s.sigKeys[organizationID]
+	if len(keys) == 0 {
+		return signatureKey{}, false
+	}
+	return keys[len(keys)-1], true
+}

@@ -1,0 +1,225 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Sandbox is a running stand-in. Make one with New; its Handler answers at once,
+// while pings, deliveries, retries and the trickle need Start.
+type Sandbox struct {
+	cfg     Config
+	auth    authenticator
+	replays replayGuard
+	client  *http.Client
+	timers  timers
+	work    chan *message
+
+	mu       sync.Mutex // guards what follows
+	orgs     map[string]*organization
+	sigKeys  map[string][]signatureKey // by organization, oldest first
+	oauth    map[string][]oauthClient
+	certs    map[string][]mleCertificate
+	subs     map[string]*subscription
+	messages map[string]*message // waiting, retrying or held
+	approved map[string]bool     // host names that passed review
+	ring     attemptRing
+	changed  chan struct{}
+	trickle  time.Duration
+	// trickleGeneration tells the trickle timer that is current from older ones.
+	trickleGeneration int
+
+	fakeMu sync.Mutex
+	fake   *fake
+
+	saveMu  sync.Mutex
+	dirty   chan struct{}
+	runMu   sync.Mutex
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New checks the configuration, reads the state file if there is one, and
+// starts nothing.
+func New(cfg Config) (*Sandbox, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("sandbox configuration: %w", err)
+	}
+	cfg.setDefaults()
+	s := &Sandbox{
+		cfg:      cfg,
+		replays:  replayGuard{seen: map[string]time.Time{}},
+		client:   cfg.HTTPClient,
+		timers:   newTimers(),
+		work:     make(chan *message, cfg.Limits.Pending),
+		orgs:     map[string]*organization{},
+		sigKeys:  map[string][]signatureKey{},
+		oauth:    map[string][]oauthClient{},
+		certs:    map[string][]mleCertificate{},
+		subs:     map[string]*subscription{},
+		messages: map[string]*message{},
+		approved: map[string]bool{},
+		ring:     attemptRing{limit: cfg.Limits.Attempts},
+		changed:  make(chan struct{}),
+		trickle:  cfg.TrickleInterval,
+		dirty:    make(chan struct{}, 1),
+	}
+	if s.client == nil {
+		s.client = newHTTPClient(cfg.Limits.Concurrency)
+	}
+	seed := cfg.Seed
+	if seed == 0 {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		seed = binary.LittleEndian.Uint64(b[:])
+	}
+	s.fake = newFake(mathrand.New(mathrand.NewPCG(seed, 0x5eed)), cfg.Now)
+	s.auth = authenticator{config: cfg.Auth, creds: s.credentials()}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	for _, o := range cfg.Organizations {
+		s.orgs[o.OrganizationID] = newOrganization(o)
+	}
+	for _, h := range cfg.KnownHosts {
+		s.approved[normalHost(h)] = true
+	}
+	if len(s.orgs) == 0 {
+		return nil, errors.New("sandbox configuration: no organization, so nobody could sign a request")
+	}
+	return s, nil
+}
+
+// newHTTPClient delivers without following redirects: Cybersource posts to the
+// URL that was reviewed, and to no other.
+func newHTTPClient(concurrency int) *http.Client {
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   5 * time.Second,
+			ResponseHeaderTimeout: time.Minute, // each attempt has a shorter deadline of its own
+			MaxIdleConnsPerHost:   concurrency,
+			IdleConnTimeout:       30 * time.Second,
+		},
+	}
+}
+
+// Start runs pings, deliveries, retries and the trickle until ctx ends or Stop.
+// It may be called again after Stop.
+func (s *Sandbox) Start(ctx context.Context) error {
+	s.runMu.Lock()
+	defer s.runMu.Unlock()
+	if s.stop != nil {
+		return errors.New("start sandbox: it is running")
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.resume()
+	s.running.Go(func() { s.timers.run(ctx) })
+	s.running.Go(func() { s.keepSaved(ctx) })
+	for range s.cfg.Limits.Concurrency {
+		s.running.Go(func() { s.deliverLoop(ctx) })
+	}
+	return nil
+}
+
+// Stop ends all background work, waits for it, and writes the state file.
+// Notifications that were not delivered are kept for the next Start. The error
+// is ctx's when it ends first, or that of writing.
+func (s *Sandbox) Stop(ctx context.Context) error {
+	s.runMu.Lock()
+	defer s.runMu.Unlock()
+	if s.stop == nil {
+		return nil
+	}
+	s.stop()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("stop sandbox: %w", ctx.Err())
+	}
+	s.stop = nil
+	s.timers.clear()
+	s.drainWork()
+	if s.cfg.HTTPClient == nil {
+		s.client.CloseIdleConnections()
+	}
+	return s.save()
+}
+
+// drainWork empties the queue; resume fills it again from the messages kept.
+func (s *Sandbox) drainWork() {
+	for {
+		select {
+		case <-s.work:
+		default:
+			return
+		}
+	}
+}
+
+// resume sets the timers that the state asks for.
+func (s *Sandbox) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.subs {
+		sub.generation++
+		switch {
+		case sub.Status == statusPendingReview:
+			s.scheduleReview(sub)
+		case sub.Status == statusInactive:
+			s.schedulePing(sub, s.cfg.ActivationDelay)
+		default:
+			s.schedulePing(sub, s.cfg.HealthInterval)
+		}
+	}
+	for _, m := range s.sortedMessages() {
+		s.enqueueOrWait(m)
+	}
+	s.restartTrickle()
+}
+
+// Changed returns a channel that is closed at the next delivery attempt or
+// change of a subscription, for pages and tests that wait.
+func (s *Sandbox) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// notify wakes who waits on Changed and marks the state for saving. The caller
+// holds mu.
+func (s *Sandbox) notify() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+	select {
+	case s.dirty <- struct{}{}:
+	default: // a save is due already
+	}
+}
+
+// scaled is d on the sandbox's clock.
+func (s *Sandbox) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / s.cfg.TimeScale)
+}
+
+// newID returns a random UUID, version 4.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
