@@ -1,6 +1,7 @@
 package cybs
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -55,21 +56,18 @@ func newAPIError(method, path string, resp *http.Response, body []byte, now time
 		RetryAfter:    parseRetryAfter(resp.Header.Get("Retry-After"), now),
 	}
 	var w wireError
-	if err := json.Unmarshal(body, &w); err != nil {
-		// A member of another type than was ever seen still leaves the others readable.
-		if _, odd := err.(*json.UnmarshalTypeError); !odd && !json.Valid(body) { //nolint:errorlint // json returns it bare
-			e.foreign = len(strings.TrimSpace(string(body))) > 0
-		}
-	}
+	if err := json.Unmarshal(body, &w); err != nil && !json.Valid(body) {
+		e.foreign = len(bytes.TrimSpace(body)) > 0
+	} // else a member has a type that was never seen, and the others are read all the same
 	key := w.KeyInformation
-	e.Status = cleanText(string(w.Status), maxErrorWord)
-	e.Reason = cleanText(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
+	e.Status = errorText(w.Status, maxErrorWord)
+	e.Reason = errorText(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
 	message := firstOf(w.Message, key.Message, key.ErrorInformation.Message, w.Response.Message)
 	if len(w.Errors) > 0 {
-		e.Reason = cleanText(firstOf(flexStr(e.Reason), w.Errors[0].Type), maxErrorWord)
-		message = firstOf(flexStr(message), w.Errors[0].Message)
+		e.Reason = errorText(firstOf(flexStr(e.Reason), w.Errors[0].Type), maxErrorWord)
+		message = firstOf(message, w.Errors[0].Message)
 	}
-	e.Message = redactText(cleanText(message, maxErrorText))
+	e.Message = errorText(message, maxErrorText)
 	if e.Message == "" {
 		e.Message = fallbackMessage(resp)
 	}
@@ -78,8 +76,8 @@ func newAPIError(method, path string, resp *http.Response, body []byte, now time
 			break
 		}
 		e.Details = append(e.Details, FieldError{
-			Field:  cleanText(string(d.Field), maxErrorWord),
-			Reason: redactText(cleanText(string(d.Reason), maxErrorText)),
+			Field:  errorText(d.Field, maxErrorWord),
+			Reason: errorText(d.Reason, maxErrorText),
 		})
 	}
 	return e
@@ -93,10 +91,14 @@ func fallbackMessage(resp *http.Response) string {
 	return http.StatusText(resp.StatusCode)
 }
 
-func firstOf(values ...flexStr) string {
+// errorText makes a text of an answer fit to be logged and shown. Redaction comes before cutting, which could leave
+// half a card number.
+func errorText(s flexStr, limit int) string { return cleanText(redactText(string(s)), limit) }
+
+func firstOf(values ...flexStr) flexStr {
 	for _, v := range values {
 		if v != "" {
-			return string(v)
+			return v
 		}
 	}
 	return ""

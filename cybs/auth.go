@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// authenticator adds what proves the caller's identity to a request that is otherwise complete.
+// authenticator adds what proves the caller's identity to a request that is otherwise complete. Its implementations
+// keep secrets in functions, which package fmt cannot look into.
 type authenticator interface {
 	// authenticate signs the request for host at now. Body is what the request will send, nil for none.
 	authenticate(req *http.Request, body []byte, host string, now time.Time) error
@@ -21,7 +22,7 @@ func newAuthenticator(c Credentials, newID func() string) (authenticator, error)
 			return nil, err
 		}
 		if c.Scheme == HTTPSignature {
-			return httpSignature{credentials: c}, nil
+			return newHTTPSignature(c), nil
 		}
 		return newSharedSecretJWT(c, newID)
 	}

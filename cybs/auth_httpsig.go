@@ -19,16 +19,26 @@ const (
 )
 
 // httpSignature is HTTP Signature authentication.
-type httpSignature struct{ credentials Credentials }
+type httpSignature struct {
+	keyID, merchant, keyOwner string
+	sign                      func(text string) []byte
+}
 
-func (a httpSignature) authenticate(req *http.Request, body []byte, host string, now time.Time) error {
+func newHTTPSignature(c Credentials) *httpSignature {
+	return &httpSignature{
+		keyID: c.KeyID, merchant: c.merchant(), keyOwner: c.keyOwner(),
+		sign: func(text string) []byte { return SignString(c.Secret, text) },
+	}
+}
+
+func (a *httpSignature) authenticate(req *http.Request, body []byte, host string, now time.Time) error {
 	names := make([]string, 0, 5)
 	names = append(names, "host", "date", SignedTarget)
 	values := map[string]string{
 		"host":           host,
 		"date":           now.UTC().Format(http.TimeFormat),
 		SignedTarget:     RequestTarget(req.Method, req.URL.RequestURI()),
-		HeaderMerchantID: a.credentials.keyOwner(),
+		HeaderMerchantID: a.keyOwner,
 	}
 	if HasDigest(req.Method) {
 		names = append(names, "digest")
@@ -36,13 +46,13 @@ func (a httpSignature) authenticate(req *http.Request, body []byte, host string,
 		req.Header.Set("Digest", values["digest"])
 	}
 	names = append(names, HeaderMerchantID)
-	signature := SignString(a.credentials.Secret, SigningString(names, func(name string) string { return values[name] }))
+	signature := a.sign(SigningString(names, func(name string) string { return values[name] }))
 
 	req.Host = host
 	req.Header.Set("Date", values["date"])
-	req.Header.Set(HeaderMerchantID, a.credentials.merchant())
+	req.Header.Set(HeaderMerchantID, a.merchant)
 	req.Header.Set("Signature", fmt.Sprintf(`keyid="%s", algorithm="HmacSHA256", headers="%s", signature="%s"`,
-		a.credentials.KeyID, strings.Join(names, " "), base64.StdEncoding.EncodeToString(signature)))
+		a.keyID, strings.Join(names, " "), base64.StdEncoding.EncodeToString(signature)))
 	return nil
 }
 

@@ -17,9 +17,9 @@ const TokenVersion = "2"
 
 // jwtV2 is authentication by a token of version 2, signed by a shared secret or a private key.
 type jwtV2 struct {
-	credentials Credentials
-	signer      jose.Signer
-	newID       func() string
+	merchant, keyOwner string
+	signer             jose.Signer
+	newID              func() string
 }
 
 func newSharedSecretJWT(c Credentials, newID func() string) (authenticator, error) {
@@ -32,7 +32,7 @@ func newJWTv2(c Credentials, key jose.SigningKey, newID func() string) (authenti
 	if err != nil {
 		return nil, fmt.Errorf("token signer: %w", err)
 	}
-	return jwtV2{credentials: c, signer: signer, newID: newID}, nil
+	return &jwtV2{merchant: c.merchant(), keyOwner: c.keyOwner(), signer: signer, newID: newID}, nil
 }
 
 // claimsV2 are the claims of version 2, named as the Node SDK names them; others call the second one digestAlgorithm.
@@ -50,11 +50,11 @@ type claimsV2 struct {
 	MerchantID      string `json:"v-c-merchant-id"`
 }
 
-func (a jwtV2) authenticate(req *http.Request, body []byte, host string, now time.Time) error {
+func (a *jwtV2) authenticate(req *http.Request, body []byte, host string, now time.Time) error {
 	claims := claimsV2{
 		IssuedAt: now.Unix(), Expires: now.Add(TokenLife).Unix(),
 		Host: host, Target: req.URL.RequestURI(), Method: strings.ToLower(req.Method),
-		Issuer: a.credentials.keyOwner(), ID: a.newID(), Version: TokenVersion, MerchantID: a.credentials.merchant(),
+		Issuer: a.keyOwner, ID: a.newID(), Version: TokenVersion, MerchantID: a.merchant,
 	}
 	if HasDigest(req.Method) {
 		claims.Digest = strings.TrimPrefix(Digest(body), DigestPrefix)
@@ -80,4 +80,3 @@ func setBearer(req *http.Request, signer jose.Signer, claims any) error {
 	req.Header.Set("Authorization", "Bearer "+compact)
 	return nil
 }
-

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,6 +47,8 @@ const (
 	defaultMaxAttempts = 3
 	maxResponseBytes   = 1 << 20
 	requestTimeout     = 30 * time.Second
+	connectTimeout     = 10 * time.Second
+	idleTimeout        = 90 * time.Second
 )
 
 // Config says how a client reaches Cybersource. BaseURL and Credentials are required.
@@ -111,13 +114,30 @@ func New(cfg Config) (*Client, error) {
 	if c.auth, err = newAuthenticator(cfg.Credentials, c.newID); err != nil {
 		return nil, fmt.Errorf("new cybersource client: %w", err)
 	}
-	client := http.Client{Timeout: requestTimeout}
-	if cfg.HTTPClient != nil {
-		client = *cfg.HTTPClient
+	c.http = newHTTPClient(cfg.HTTPClient)
+	return c, nil
+}
+
+// newHTTPClient copies the given client, or makes one with a transport and time limits of its own; the proxy of the
+// environment is used, as operators expect. Either way redirects are answers like any other.
+func newHTTPClient(given *http.Client) *http.Client {
+	var client http.Client
+	if given != nil {
+		client = *given
+	} else {
+		client.Timeout = requestTimeout
+		client.Transport = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			TLSHandshakeTimeout:   connectTimeout,
+			ResponseHeaderTimeout: requestTimeout,
+			IdleConnTimeout:       idleTimeout,
+			MaxIdleConns:          8,
+			ForceAttemptHTTP2:     true,
+		}
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.http = &client
-	return c, nil
+	return &client
 }
 
 func parseBaseURL(text string) (*url.URL, error) {
@@ -283,7 +303,7 @@ func describeJSONError(err error, answer []byte) string {
 	case errors.As(err, &kind):
 		return fmt.Sprintf("member %q is a %s", truncate(kind.Field, maxErrorWord), kind.Value)
 	}
-	return redactText(cleanText(err.Error(), maxErrorText))
+	return errorText(flexStr(err.Error()), maxErrorText)
 }
 
 func isAPINotFound(err error) bool {

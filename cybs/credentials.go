@@ -13,6 +13,7 @@ const redacted = "[redacted]"
 
 // Secret holds the decoded bytes of a shared secret or of a digital signature key. It prints as "[redacted]" through
 // every verb of fmt, encoding/json, encoding.TextMarshaler and log/slog; [Secret.Base64] is the one way to its text.
+// Package fmt calls no methods on unexported fields of a struct, so there keep it behind a pointer.
 type Secret []byte
 
 // ParseSecret decodes the standard base64 text in which Cybersource hands out secrets. White space around it is

@@ -123,7 +123,7 @@ func decodeSignatureKey(answer []byte, organizationID string) (*SignatureKey, er
 	}
 	status := strings.ToUpper(string(r.Status))
 	if status != "SUCCESS" && status != "ACCEPTED" && status != "" {
-		return nil, fmt.Errorf("%w: status is %s", ErrMalformedResponse, redactText(cleanText(string(r.Status), maxErrorWord)))
+		return nil, fmt.Errorf("%w: status is %s", ErrMalformedResponse, errorText(r.Status, maxErrorWord))
 	}
 	secret, err := ParseSecret(string(r.Key.Key))
 	if err != nil {

@@ -47,10 +47,11 @@ type OAuthConfig struct {
 	TokenType   string // Bearer
 	TokenExpiry string // unit undocumented
 	KeyID       string // of the stored client credentials, where the organization has several
-	Audience    string // this and the following only for SecurityOAuthJWT
-	ClientID    string
-	AssertionKeyID,
-	Scope string
+	// The rest is for SecurityOAuthJWT: what the assertion that Cybersource signs will say.
+	Audience       string
+	ClientID       string
+	AssertionKeyID string
+	Scope          string
 }
 
 // ScopeKind is whose events a subscription covers.
@@ -186,7 +187,7 @@ func (p *SecurityPolicy) UnmarshalJSON(b []byte) error {
 			KeyID: string(w.Config.KeyID),
 		}
 		if x := w.Config.Additional; x != nil {
-			p.OAuth.Audience, p.OAuth.ClientID = string(x.Audience), firstOf(x.ClientID, x.OldClientID)
+			p.OAuth.Audience, p.OAuth.ClientID = string(x.Audience), string(firstOf(x.ClientID, x.OldClientID))
 			p.OAuth.AssertionKeyID, p.OAuth.Scope = string(x.KeyID), string(x.Scope)
 		}
 	}

@@ -224,4 +224,3 @@ func decodeSubscription(answer []byte) (*Subscription, error) {
 	}
 	return &s, nil
 }
-

@@ -133,6 +133,9 @@ type APIConfig struct {
 	// IgnorePatchedRetryPolicy leaves retryPolicy alone on PATCH, as the spec's
 	// model implies; the guide allows it.
 	IgnorePatchedRetryPolicy bool
+	// RequireDescription refuses a create without description, which the guide's
+	// field list demands and the spec does not.
+	RequireDescription bool
 	// TimeLayout formats createdOn and updatedOn. Empty: 2006-01-02T15:04:05.000Z.
 	TimeLayout string
 	// OfferUnpublished lists products and events that were seen but are not in the

@@ -43,6 +43,20 @@ type keyRequest struct {
 	ClientReference json.RawMessage `json:"clientReferenceInformation"`
 	Action          string          `json:"clientRequestAction"`
 	Key             *keyInformation `json:"keyInformation"`
+
+	// organization is whom the key is kept for.
+	organization string
+}
+
+// missing returns an error for each empty value of the pairs name, value.
+func missing(pairs ...string) []fieldError {
+	var bad []fieldError
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			bad = append(bad, fieldError{pairs[i], reasonMissing})
+		}
+	}
+	return bad
 }
 
 type keyInformation struct {
@@ -98,18 +112,18 @@ func (s *Sandbox) saveSymmetricKey(c *call) error {
 		rand.Read(secret) // never fails
 		key.Key = base64.StdEncoding.EncodeToString(secret)
 		s.mu.Lock()
-		s.sigKeys[key.OrganizationID] = append(s.sigKeys[key.OrganizationID],
+		s.sigKeys[req.organization] = append(s.sigKeys[req.organization],
 			signatureKey{ID: key.KeyID, Secret: secret, CreatedAt: now, ExpiresAt: now.Add(life)})
 		s.mu.Unlock()
 	case strings.EqualFold(req.Action, "STORE"):
 		if key.KeyType != "oAuthClientCredentials" {
 			return s.keyProblem(req, fieldError{"keyInformation.keyType", reasonInvalid})
 		}
-		if bad := missing(map[string]string{"keyInformation.clientKeyId": key.ClientKeyID, "keyInformation.key": key.Key}); len(bad) > 0 {
+		if bad := missing("keyInformation.clientKeyId", key.ClientKeyID, "keyInformation.key", key.Key); len(bad) > 0 {
 			return s.keyProblem(req, bad...)
 		}
 		s.mu.Lock()
-		s.oauth[key.OrganizationID] = append(s.oauth[key.OrganizationID],
+		s.oauth[req.organization] = append(s.oauth[req.organization],
 			oauthClient{ID: key.KeyID, ClientID: key.ClientKeyID, Secret: cybs.Secret(key.Key), ExpiresAt: now.Add(life)})
 		s.mu.Unlock()
 	default:
@@ -143,7 +157,7 @@ func (s *Sandbox) saveAsymmetricKey(c *call) error {
 	key.KeyID, key.Status, key.ExpiryDuration = newID(), "active", nil
 	key.ExpirationDate = s.timestamp(cert.NotAfter)
 	s.mu.Lock()
-	s.certs[key.OrganizationID] = append(s.certs[key.OrganizationID], mleCertificate{ID: key.KeyID, DER: cert.Raw, Certificate: cert})
+	s.certs[req.organization] = append(s.certs[req.organization], mleCertificate{ID: key.KeyID, DER: cert.Raw, Certificate: cert})
 	s.mu.Unlock()
 	return s.answerKey(c, req, key)
 }
@@ -177,10 +191,8 @@ func (s *Sandbox) readKeyRequest(c *call) (keyRequest, time.Duration, error) {
 		req.Key = &keyInformation{}
 	}
 	k := req.Key
-	bad := missing(map[string]string{
-		"clientRequestAction": req.Action, "keyInformation.provider": k.Provider, "keyInformation.tenant": k.Tenant,
-		"keyInformation.organizationId": k.OrganizationID, "keyInformation.keyType": k.KeyType,
-	})
+	bad := missing("clientRequestAction", req.Action, "keyInformation.provider", k.Provider, "keyInformation.tenant", k.Tenant,
+		"keyInformation.organizationId", k.OrganizationID, "keyInformation.keyType", k.KeyType)
 	if len(bad) > 0 {
 		return req, 0, s.keyProblem(req, bad...)
 	}
@@ -190,10 +202,13 @@ func (s *Sandbox) readKeyRequest(c *call) (keyRequest, time.Duration, error) {
 	s.mu.Lock()
 	known := s.findOrganization(k.OrganizationID) != nil
 	s.mu.Unlock()
+	req.organization = k.OrganizationID
 	if known {
-		if _, ok := s.mayUse(c.who.Owner, k.OrganizationID); !ok {
+		id, ok := s.mayUse(c.who.Owner, k.OrganizationID)
+		if !ok {
 			return req, 0, s.keyProblem(req, fieldError{"keyInformation.organizationId", reasonInvalid})
 		}
+		req.organization = id
 	}
 	life := defaultKeyLife
 	if text := strings.Trim(string(k.ExpiryDuration), `"`); text != "" && text != "null" {
