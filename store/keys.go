@@ -13,7 +13,7 @@ type SignatureKey struct {
 	ID             int64
 	OrganizationID int64
 	KeyID          string // Cybersource's id, named by every signature
-	Key            []byte // decoded; only set by InsertSignatureKey's caller and SignatureKeys
+	Key            Secret // decoded; only set by InsertSignatureKey's caller and SignatureKeys
 	CreatedAt      time.Time
 	ExpiresAt      time.Time // zero: not told
 	ReplacedAt     time.Time // zero: the organization's current key

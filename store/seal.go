@@ -29,16 +29,16 @@ func ParseSealingKey(text string) (SealingKey, error) {
 }
 
 // String hides the key.
-func (SealingKey) String() string { return "[redacted]" }
+func (SealingKey) String() string { return redacted }
 
 // GoString hides the key.
-func (SealingKey) GoString() string { return "[redacted]" }
+func (SealingKey) GoString() string { return redacted }
 
 // LogValue hides the key.
-func (SealingKey) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+func (SealingKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON hides the key.
-func (SealingKey) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
+func (SealingKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // ErrSealBroken means that sealed bytes cannot be opened: a byte changed, they were moved to another place, or their key is gone.
 var ErrSealBroken = errors.New("sealed value cannot be opened")
