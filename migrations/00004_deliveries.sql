@@ -1,6 +1,6 @@
 -- +goose Up
 -- Every request that arrived on an endpoint, as it came. The id is a UUID version 7 made from received_at: it is the partition
--- key, the primary key and the keyset of every list at once (docs/decisions/0003-time-ordered-ids.md).
+-- key, the primary key and the keyset of every list at once (docs/decisions/0001-time-ordered-ids.md).
 CREATE TABLE deliveries (
     id                uuid        NOT NULL,
     received_at       timestamptz NOT NULL,
