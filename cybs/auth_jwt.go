@@ -18,17 +18,19 @@ const TokenVersion = "2"
 // jwtV2 is authentication by a token of version 2, signed by a shared secret or a private key.
 type jwtV2 struct {
 	merchant, keyOwner string
-	signer             jose.Signer
-	newID              func() string
+	// responseMLEKeyID asks for an encrypted answer. Empty asks for none, as nothing here decrypts one yet.
+	responseMLEKeyID string
+	signer           jose.Signer
+	newID            func() string
 }
 
 func newSharedSecretJWT(c Credentials, newID func() string) (authenticator, error) {
-	key := jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: []byte(c.Secret), KeyID: c.KeyID}}
-	return newJWTv2(c, key, newID)
+	return newJWTv2(c, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(c.Secret)}, c.KeyID, newID)
 }
 
-func newJWTv2(c Credentials, key jose.SigningKey, newID func() string) (authenticator, error) {
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
+func newJWTv2(c Credentials, key jose.SigningKey, keyID string, newID func() string) (authenticator, error) {
+	// go-jose sends the id of a key by itself only for asymmetric ones.
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", keyID))
 	if err != nil {
 		return nil, fmt.Errorf("token signer: %w", err)
 	}
@@ -48,6 +50,7 @@ type claimsV2 struct {
 	ID              string `json:"jti"`
 	Version         string `json:"v-c-jwt-version"`
 	MerchantID      string `json:"v-c-merchant-id"`
+	ResponseMLEKey  string `json:"v-c-response-mle-kid,omitempty"`
 }
 
 func (a *jwtV2) authenticate(req *http.Request, body []byte, host string, now time.Time) error {
@@ -55,6 +58,7 @@ func (a *jwtV2) authenticate(req *http.Request, body []byte, host string, now ti
 		IssuedAt: now.Unix(), Expires: now.Add(TokenLife).Unix(),
 		Host: host, Target: req.URL.RequestURI(), Method: strings.ToLower(req.Method),
 		Issuer: a.keyOwner, ID: a.newID(), Version: TokenVersion, MerchantID: a.merchant,
+		ResponseMLEKey: a.responseMLEKeyID,
 	}
 	if HasDigest(req.Method) {
 		claims.Digest = strings.TrimPrefix(Digest(body), DigestPrefix)
