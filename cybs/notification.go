@@ -3,6 +3,7 @@ package cybs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -145,7 +146,7 @@ func (n *Notification) take(field *string, name string, member []byte) {
 // parseRetryNumber reads a count; what is none is 0, and what is too large is held at the bound of 32 bits.
 func parseRetryNumber(s string) int {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil || n < 0 {
+	if n < 0 || err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
 	return int(min(n, math.MaxInt32))

@@ -238,26 +238,3 @@ func (s *scanner) digits() bool {
 	}
 	return s.pos > start
 }
-
-// CompactJSON appends src to dst without the white space outside strings. Everything else stays byte for byte: order
-// and repetition of members, the text of numbers, escapes. It does not check that src is JSON; two texts that are equal
-// after it mean the same. dst must not overlap src, but may be src[:0].
-func CompactJSON(dst, src []byte) []byte {
-	inString, escaped := false, false
-	start := 0 // of the run that is copied as it is
-	for i, c := range src {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped = c == '\\'
-			inString = c != '"'
-		case c == '"':
-			inString = true
-		case isSpace(c):
-			dst = append(dst, src[start:i]...)
-			start = i + 1
-		}
-	}
-	return append(dst, src[start:]...)
-}

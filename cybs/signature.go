@@ -1,7 +1,6 @@
 package cybs
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -213,8 +212,8 @@ func (p *payloadBytes) candidates(in VerifyInput, variant Variant) [2]candidate 
 			}
 			if variant == VariantPayloadRaw {
 				list[i] = candidate{variant, payload, false}
-			} else if compact := CompactJSON(make([]byte, 0, len(payload)), payload); !bytes.Equal(compact, payload) {
-				list[i] = candidate{variant, compact, false} // else it was tried as raw, or will be
+			} else if nextSpace(payload, 0) < len(payload) { // else it is the raw variant
+				list[i] = candidate{variant, CompactJSON(make([]byte, 0, len(payload)), payload), false}
 			}
 		}
 	}
