@@ -21,7 +21,7 @@ type Sandbox struct {
 	replays replayGuard
 	client  *http.Client
 	timers  timers
-	work    chan *message
+	work    *queue
 
 	mu       sync.Mutex // guards what follows
 	orgs     map[string]*organization
@@ -30,6 +30,7 @@ type Sandbox struct {
 	certs    map[string][]mleCertificate
 	subs     map[string]*subscription
 	messages map[string]*message // waiting, retrying or held
+	sequence int64               // of the last message made
 	approved map[string]bool     // host names that passed review
 	ring     attemptRing
 	changed  chan struct{}
@@ -59,7 +60,7 @@ func New(cfg Config) (*Sandbox, error) {
 		replays:  replayGuard{seen: map[string]time.Time{}},
 		client:   cfg.HTTPClient,
 		timers:   newTimers(),
-		work:     make(chan *message, cfg.Limits.Pending),
+		work:     newQueue(),
 		orgs:     map[string]*organization{},
 		sigKeys:  map[string][]signatureKey{},
 		oauth:    map[string][]oauthClient{},
@@ -153,22 +154,11 @@ func (s *Sandbox) Stop(ctx context.Context) error {
 	}
 	s.stop = nil
 	s.timers.clear()
-	s.drainWork()
+	s.work.clear() // resume fills it again from the messages kept
 	if s.cfg.HTTPClient == nil {
 		s.client.CloseIdleConnections()
 	}
 	return s.save()
-}
-
-// drainWork empties the queue; resume fills it again from the messages kept.
-func (s *Sandbox) drainWork() {
-	for {
-		select {
-		case <-s.work:
-		default:
-			return
-		}
-	}
 }
 
 // resume sets the timers that the state asks for.

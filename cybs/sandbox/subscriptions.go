@@ -144,7 +144,7 @@ func (s *Sandbox) subscribed(organizationID string, products []subscribedProduct
 	return false
 }
 
-// setStatus changes the status and tells who waits. The caller holds mu.
+// changeStatus sets the status and tells who waits. The caller holds mu.
 func (s *Sandbox) changeStatus(sub *subscription, status cybs.Status, why string) {
 	if sub.Status != status {
 		s.cfg.Logger.Info("subscription status", "webhook_id", sub.ID, "from", string(sub.Status), "to", string(status), "why", why)

@@ -1,0 +1,170 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+)
+
+// Fault is something wrong with a notification, on demand. A faulty
+// notification is sent once and not retried unless the request asks for it.
+type Fault string
+
+// The faults, each with what a receiver sees.
+const (
+	// FaultNone is an ordinary notification.
+	FaultNone Fault = ""
+	// FaultBadSignature is a well-formed signature that matches nothing.
+	FaultBadSignature Fault = "bad-signature"
+	// FaultMissingSignature has no v-c-signature header.
+	FaultMissingSignature Fault = "missing-signature"
+	// FaultMalformedSignature has a v-c-signature that cannot be read.
+	FaultMalformedSignature Fault = "malformed-signature"
+	// FaultUnknownKey is signed, rightly, by a key nobody was given.
+	FaultUnknownKey Fault = "unknown-key"
+	// FaultReplacedKey is signed by the organization's previous key. It needs one.
+	FaultReplacedKey Fault = "replaced-key"
+	// FaultStaleTimestamp is signed, rightly, two hours ago.
+	FaultStaleTimestamp Fault = "stale-timestamp"
+	// FaultFutureTimestamp is signed, rightly, two hours ahead.
+	FaultFutureTimestamp Fault = "future-timestamp"
+	// FaultTamperedBody has one value of its payload changed after signing.
+	FaultTamperedBody Fault = "tampered-body"
+	// FaultReencodedBody has the same JSON in other bytes (white space added) than
+	// were signed, as a meddling proxy makes it.
+	FaultReencodedBody Fault = "reencoded-body"
+	// FaultDuplicate is sent twice, byte for byte and with the same trace id.
+	FaultDuplicate Fault = "duplicate"
+	// FaultNotJSON has a rightly signed body that is no JSON.
+	FaultNotJSON Fault = "not-json"
+	// FaultWrongContentType is announced as text/plain.
+	FaultWrongContentType Fault = "wrong-content-type"
+	// FaultOversized has a body above one mebibyte, rightly signed.
+	FaultOversized Fault = "oversized"
+	// FaultTruncated breaks off in the middle of the announced body.
+	FaultTruncated Fault = "truncated"
+)
+
+// Faults lists all faults but FaultNone, for menus.
+func Faults() []Fault {
+	return []Fault{
+		FaultBadSignature, FaultMissingSignature, FaultMalformedSignature, FaultUnknownKey, FaultReplacedKey,
+		FaultStaleTimestamp, FaultFutureTimestamp, FaultTamperedBody, FaultReencodedBody, FaultDuplicate,
+		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultTruncated,
+	}
+}
+
+// ErrUnknownFault is returned for a fault that Faults does not list.
+var ErrUnknownFault = errors.New("unknown fault")
+
+func (f Fault) check() error {
+	if f != FaultNone && !slices.Contains(Faults(), f) {
+		return fmt.Errorf("%w: %q", ErrUnknownFault, string(f))
+	}
+	return nil
+}
+
+// draft is an attempt before and after signing, for faults to spoil.
+type draft struct {
+	key      cybs.Key
+	previous cybs.Key
+	at       time.Time
+	signed   []byte
+	out      outgoing
+}
+
+// oversize is just above what receivers must take.
+const oversize = 1<<20 + 1
+
+// timeFault is beyond every tolerance that was seen, 5 and 60 minutes.
+const timeFault = 2 * time.Hour
+
+// before spoils what is signed.
+func (f Fault) before(d *draft) error {
+	switch f {
+	case FaultUnknownKey:
+		d.key = cybs.Key{ID: newID(), Secret: randomSecret()}
+	case FaultReplacedKey:
+		if d.previous.ID == "" {
+			return errors.New("organization has no replaced signature key")
+		}
+		d.key = d.previous
+	case FaultBadSignature:
+		d.key.Secret = randomSecret()
+	case FaultStaleTimestamp:
+		d.at = d.at.Add(-timeFault)
+	case FaultFutureTimestamp:
+		d.at = d.at.Add(timeFault)
+	case FaultNotJSON:
+		d.out.body = slices.Concat([]byte("not json: "), d.out.body)
+		d.signed = d.out.body
+	case FaultOversized:
+		// White space after the envelope changes neither its meaning nor the payload.
+		whole := bytes.Equal(d.signed, d.out.body)
+		d.out.body = append(d.out.body, bytes.Repeat([]byte(" "), oversize)...)
+		if whole {
+			d.signed = d.out.body
+		}
+	case FaultWrongContentType:
+		d.out.header.Set("Content-Type", "text/plain")
+	case FaultNone, FaultMissingSignature, FaultMalformedSignature, FaultTamperedBody, FaultReencodedBody,
+		FaultDuplicate, FaultTruncated:
+	}
+	return nil
+}
+
+// after spoils what was signed.
+func (f Fault) after(d *draft, signatureHeader string) {
+	switch f {
+	case FaultMissingSignature:
+		delete(d.out.header, signatureHeader)
+	case FaultMalformedSignature:
+		d.out.header[signatureHeader] = []string{"t=yesterday;keyId=;sig=???"}
+	case FaultTamperedBody:
+		d.out.body = tamper(d.out.body)
+	case FaultReencodedBody:
+		var buf bytes.Buffer
+		if json.Indent(&buf, d.out.body, "", "  ") == nil {
+			d.out.body = buf.Bytes()
+		}
+	case FaultDuplicate:
+		d.out.twice = true
+	case FaultTruncated:
+		d.out.truncated = true
+	case FaultNone, FaultBadSignature, FaultUnknownKey, FaultReplacedKey, FaultStaleTimestamp, FaultFutureTimestamp,
+		FaultNotJSON, FaultWrongContentType, FaultOversized:
+	}
+}
+
+// tamper changes one character inside the payload, keeping the JSON valid: the
+// first letter or digit of the first text value there.
+func tamper(body []byte) []byte {
+	body = slices.Clone(body)
+	start := max(bytes.Index(body, []byte(`"payload`)), 0)
+	for i := start; i+2 < len(body); i++ {
+		if body[i] != ':' || body[i+1] != '"' {
+			continue
+		}
+		switch c := body[i+2]; {
+		case c >= 'a' && c < 'z', c >= 'A' && c < 'Z', c >= '0' && c < '9':
+			body[i+2]++
+			return body
+		case c == 'z', c == 'Z', c == '9':
+			body[i+2]--
+			return body
+		}
+	}
+	return append(body, ' ') // no text value: at least the bytes differ
+}
+
+func randomSecret() cybs.Secret {
+	secret := make(cybs.Secret, 32)
+	rand.Read(secret) // never fails
+	return secret
+}
