@@ -76,7 +76,7 @@ func New(t testing.TB, opts ...Option) *Server {
 	return &Server{
 		Sandbox: s, URL: server.URL + cfg.BasePath,
 		Credentials: cybs.Credentials{
-			Scheme: cybs.SchemeJWTSharedSecret, OrganizationID: OrganizationID, MerchantID: MerchantID, KeyID: KeyID, Secret: secret,
+			Scheme: cybs.JWTSharedSecret, OrganizationID: OrganizationID, MerchantID: MerchantID, KeyID: KeyID, Secret: secret,
 		},
 	}
 }
