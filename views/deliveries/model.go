@@ -1,0 +1,74 @@
+package deliveries
+
+import (
+	"time"
+
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+// Body is what was delivered, masked, or why it cannot be shown.
+type Body struct {
+	View ui.PayloadView
+	// Missing stands in place of the body when its Title is set.
+	Missing ui.EmptyPlace
+	// Copies are the forms in which the body can be taken along.
+	Copies []Copy
+	// CopyNote says why a form is not offered; may be empty.
+	CopyNote string
+}
+
+// Copy is one form of a body: its name and its text.
+type Copy struct{ Label, Text string }
+
+// Verification is how a delivery was judged, step by step.
+type Verification struct {
+	Clock   ui.Clock
+	Verdict ui.Status
+	// Summary says the verdict in one sentence.
+	Summary string
+	// Variant names the bytes that the signature covers; empty when none matched.
+	Variant string
+	// Steps are the checks in their order; a failed one is Bad, one that was not reached is
+	// Planned.
+	Steps []ui.LifeStep
+	Facts []ui.Pair
+}
+
+// Advice is what to know about a rejected delivery.
+type Advice struct {
+	// Reason in words, and the code that filters use.
+	Reason, Code string
+	// Happened is what was found in this very delivery; Meaning and Next are what that
+	// means in general and what to do.
+	Happened, Meaning string
+	Next              []string
+}
+
+// Attempts are the deliveries of one notification.
+type Attempts struct {
+	Clock ui.Clock
+	Rows  []Attempt
+	// Lost says in words which attempts never arrived; empty when none are known of.
+	Lost string
+}
+
+// Attempt is one delivery as a row.
+type Attempt struct {
+	ID, Href        string
+	ReceivedAt      time.Time
+	Name            string // "First attempt", "Retry 2"
+	Verdict         ui.Status
+	Answered        string
+	AnswerTime      time.Duration
+	Source, TLS     string
+	TraceID         string
+	Duplicates      int
+	LastDuplicateAt time.Time
+	// Current marks the one whose body, headers and verification the other tabs show.
+	Current bool
+}
+
+var attemptColumns = []ui.Column{
+	{Label: "Attempt"}, {Label: "Arrived"}, {Label: "Verdict"}, {Label: "Answered", Numeric: true}, {Label: "Answer time", Numeric: true},
+	{Label: "Trace id"}, {Label: "Source"}, {Label: "TLS", Wide: true}, {Label: "Duplicates", Numeric: true},
+}
