@@ -21,31 +21,42 @@ const (
 // wireError is the union of every error body that was seen (reference: the model of the SDKs, the 404 of the
 // subscription calls, the gateway in front, unavailable services, and the key service).
 type wireError struct {
-	Status  flexStr      `json:"status"`
-	Reason  flexStr      `json:"reason"`
-	Message flexStr      `json:"message"`
+	Status  looseStr     `json:"status"`
+	Reason  looseStr     `json:"reason"`
+	Message looseStr     `json:"message"`
 	Details []wireDetail `json:"details"`
 
 	Response struct {
-		Message flexStr `json:"rmsg"`
+		Message looseStr `json:"rmsg"`
 	} `json:"response"`
 	Errors []struct {
-		Type    flexStr `json:"type"`
-		Message flexStr `json:"message"`
+		Type    looseStr `json:"type"`
+		Message looseStr `json:"message"`
 	} `json:"errors"`
 	KeyInformation struct {
-		Message          flexStr `json:"message"`
+		Message          looseStr `json:"message"`
 		ErrorInformation struct {
-			Reason  flexStr      `json:"reason"`
-			Message flexStr      `json:"message"`
+			Reason  looseStr     `json:"reason"`
+			Message looseStr     `json:"message"`
 			Details []wireDetail `json:"details"`
 		} `json:"errorInformation"`
 	} `json:"keyInformation"`
 }
 
 type wireDetail struct {
-	Field  flexStr `json:"field"`
-	Reason flexStr `json:"reason"`
+	Field  looseStr `json:"field"`
+	Reason looseStr `json:"reason"`
+}
+
+// looseStr is a flexStr that stays empty where an object or array stands: an error must be read as far as it can be.
+type looseStr flexStr
+
+// UnmarshalJSON reads what flexStr reads, and never fails.
+func (s *looseStr) UnmarshalJSON(b []byte) error {
+	if err := (*flexStr)(s).UnmarshalJSON(b); err != nil {
+		*s = ""
+	}
+	return nil
 }
 
 // newAPIError reads an answer that is not a success.
@@ -64,7 +75,7 @@ func newAPIError(method, path string, resp *http.Response, body []byte, now time
 	e.Reason = errorText(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
 	message := firstOf(w.Message, key.Message, key.ErrorInformation.Message, w.Response.Message)
 	if len(w.Errors) > 0 {
-		e.Reason = errorText(firstOf(flexStr(e.Reason), w.Errors[0].Type), maxErrorWord)
+		e.Reason = errorText(firstOf(looseStr(e.Reason), w.Errors[0].Type), maxErrorWord)
 		message = firstOf(message, w.Errors[0].Message)
 	}
 	e.Message = errorText(message, maxErrorText)
@@ -93,9 +104,9 @@ func fallbackMessage(resp *http.Response) string {
 
 // errorText makes a text of an answer fit to be logged and shown. Redaction comes before cutting, which could leave
 // half a card number.
-func errorText(s flexStr, limit int) string { return cleanText(redactText(string(s)), limit) }
+func errorText[S ~string](s S, limit int) string { return cleanText(redactText(string(s)), limit) }
 
-func firstOf(values ...flexStr) flexStr {
+func firstOf[S ~string](values ...S) S {
 	for _, v := range values {
 		if v != "" {
 			return v

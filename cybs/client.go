@@ -303,7 +303,7 @@ func describeJSONError(err error, answer []byte) string {
 	case errors.As(err, &kind):
 		return fmt.Sprintf("member %q is a %s", truncate(kind.Field, maxErrorWord), kind.Value)
 	}
-	return errorText(flexStr(err.Error()), maxErrorText)
+	return errorText(err.Error(), maxErrorText)
 }
 
 func isAPINotFound(err error) bool {
