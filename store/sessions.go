@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +36,19 @@ func (s *Store) SaveSession(ctx context.Context, v Session) error {
 		ON CONFLICT (id_hash) DO UPDATE SET user_id = excluded.user_id, data = excluded.data, seen_at = excluded.seen_at, expires_at = excluded.expires_at`,
 		v.IDHash, v.UserID, v.Data, s.now(), v.ExpiresAt)
 	return mapError("save session", err)
+}
+
+// UpdateSessionData replaces what a session remembers. ErrNotFound when it has ended: a request that began before a sign-out
+// must not bring the session back, as SaveSession would.
+func (s *Store) UpdateSessionData(ctx context.Context, idHash, data []byte) error {
+	tag, err := s.pool.Exec(ctx, "UPDATE sessions SET data = $2 WHERE id_hash = $1 AND expires_at > $3", idHash, data, s.now())
+	if err != nil {
+		return mapError("update session", err)
+	}
+	if tag.RowsAffected() != 1 {
+		return fmt.Errorf("update session: %w", ErrNotFound)
+	}
+	return nil
 }
 
 // TouchSession moves the end of a session that is in use.

@@ -133,6 +133,13 @@ func (s *Store) UpdateUserPassword(ctx context.Context, id int64, hash string, k
 	})
 }
 
+// RehashUserPassword replaces the hash of a password that stays the same by a stronger one, unless the password was changed
+// meanwhile. Sessions go on.
+func (s *Store) RehashUserPassword(ctx context.Context, id int64, oldHash, newHash string) error {
+	_, err := s.pool.Exec(ctx, "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id, oldHash, newHash)
+	return mapError(fmt.Sprintf("rehash password of user %d", id), err)
+}
+
 // EnsureAdministrator makes sure that the given person exists, is an administrator, is enabled and has the given password hash, as the
 // operator's environment asks at every start. matches tells whether a stored hash already fits, so that nothing is rewritten for nothing.
 func (s *Store) EnsureAdministrator(ctx context.Context, email string, matches func(hash string) bool, newHash func() (string, error)) (User, error) {

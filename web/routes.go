@@ -1,0 +1,73 @@
+package web
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/switchboardhq/switchboard/static"
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/paths"
+)
+
+// routes is the whole table: who can reach what, through which middleware, in which order.
+func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = clientAddress(trusted)
+	e.HTTPErrorHandler = s.handleError
+
+	// Outermost first: recover is inside accessLog, so a panic is logged as a 500 like any other.
+	e.Use(s.requestID, s.accessLog, s.recover, s.secureHeaders)
+
+	e.GET(paths.Static, echo.WrapHandler(static.Handler()))
+	e.HEAD(paths.Static, echo.WrapHandler(static.Handler()))
+	e.GET("/favicon.ico", s.showFavicon)
+	e.HEAD("/favicon.ico", s.showFavicon)
+
+	// Browsers. The body is limited before csrf reads the form; sameOrigin is cheap and goes before csrf, which needs the session.
+	open := table{echo: e, chain: []echo.MiddlewareFunc{s.limit, s.timeout, s.loadSession, s.sameOrigin, s.csrf}}
+	open.get(paths.SignIn, s.showSignIn)
+	open.post(paths.SignIn, s.signIn)
+	open.post(paths.SignOut, s.signOut)
+	open.get(paths.SetUp, s.showSetUp)
+	open.post(paths.SetUp, s.setUp)
+	open.post(paths.Preferences, s.updatePreferences)
+
+	// Signed in: any role looks.
+	in := open.with(s.requireUser, s.noStore)
+	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
+	_, _, _ = in, editor, administrator
+
+	// A stream lives longer than any time-out, and sends nothing that could be stored.
+	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
+	stream.get(paths.LiveNotifications, s.streamChanges)
+
+	// There is no RouteNotFound here on purpose, and no echo.Group with middleware, which makes one: echo prefers such a
+	// handler to its answer 405, so a wrong method would be told that the page does not exist. Unknown paths reach
+	// handleError like every other error.
+	return e
+}
+
+// table adds routes that share a chain of middleware. Unlike an echo.Group it adds nothing else.
+type table struct {
+	echo  *echo.Echo
+	chain []echo.MiddlewareFunc
+}
+
+// with is a table whose routes pass more middleware.
+func (t table) with(more ...echo.MiddlewareFunc) table {
+	return table{echo: t.echo, chain: append(t.chain[:len(t.chain):len(t.chain)], more...)}
+}
+
+// get answers GET, and HEAD, for which net/http drops the body.
+func (t table) get(path string, h echo.HandlerFunc, more ...echo.MiddlewareFunc) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		t.echo.Add(method, path, h, t.with(more...).chain...)
+	}
+}
+
+func (t table) post(path string, h echo.HandlerFunc, more ...echo.MiddlewareFunc) {
+	t.echo.POST(path, h, t.with(more...).chain...)
+}

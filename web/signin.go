@@ -1,0 +1,190 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/auth"
+	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+var errWrongPassword = errors.New("no such person, or wrong password")
+
+// lockedError says that too many tries have failed.
+type lockedError struct{ wait time.Duration }
+
+func (e *lockedError) Error() string { return fmt.Sprintf("locked for %s", e.wait) }
+
+func (s *Server) showSignIn(c echo.Context) error {
+	next := c.QueryParam("next")
+	if currentUser(c).ID != 0 {
+		return s.redirect(c, localPath(next))
+	}
+	m := auth.SignIn{Next: next, SignedOut: c.QueryParam("signed-out") != ""}
+	has, err := s.store.HasUsers(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	m.NobodyYet = !has
+	return s.renderSignIn(c, http.StatusOK, m)
+}
+
+func (s *Server) renderSignIn(c echo.Context, status int, m auth.SignIn) error {
+	m.Frame = s.page(c, "Sign in")
+	m.Frame.Path = paths.SignIn
+	if m.Next != "" {
+		m.Next = localPath(m.Next)
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return s.render(c, status, auth.SignInPage(m))
+}
+
+func (s *Server) signIn(c echo.Context) error {
+	f, err := parseForm(c)
+	if err != nil {
+		return err
+	}
+	email, password := f.text("email", 254), f.secret("password", maxPasswordBytes)
+	m := auth.SignIn{Next: f.typed("next"), Email: email}
+	user, err := s.authenticate(c.Request().Context(), email, password, sourceOf(c))
+	var locked *lockedError
+	switch {
+	case errors.As(err, &locked):
+		c.Response().Header().Set("Retry-After", fmt.Sprint(int(locked.wait.Seconds())+1))
+		m.Problem = "Too many tries have failed. Wait " + ui.DurationText(locked.wait.Round(time.Second)) + ", then try again."
+		return s.renderSignIn(c, http.StatusTooManyRequests, m)
+	case errors.Is(err, errWrongPassword):
+		if user.ID != 0 {
+			if err := s.auditSignIn(c, user, store.OutcomeFailed); err != nil {
+				return err
+			}
+		}
+		m.Problem = "E-mail address and password do not fit together."
+		return s.renderSignIn(c, http.StatusUnprocessableEntity, m)
+	case err != nil:
+		return err
+	}
+	if err := s.begin(c, user); err != nil {
+		return err
+	}
+	return s.redirect(c, localPath(m.Next))
+}
+
+// begin signs somebody in, with an audit row before it.
+func (s *Server) begin(c echo.Context, user store.User) error {
+	if err := s.auditSignIn(c, user, store.OutcomeSucceeded); err != nil {
+		return err
+	}
+	if err := s.store.RecordSignIn(c.Request().Context(), user.ID, emailSubject(user.Email)); err != nil {
+		return err
+	}
+	v := mustVisit(c)
+	if err := s.sessions.signIn(c.Request(), c.Response(), v.session, user.ID); err != nil {
+		return err
+	}
+	v.user, v.data = user, sessionData{}
+	return nil
+}
+
+func (s *Server) auditSignIn(c echo.Context, user store.User, outcome string) error {
+	e := s.audit(c, "user.sign_in")
+	e.Outcome, e.Actor = outcome, user.Email
+	e.ObjectKind, e.ObjectID, e.ObjectName = "user", fmt.Sprint(user.ID), user.Email
+	if outcome == store.OutcomeSucceeded {
+		e.UserID = user.ID
+	}
+	_, err := s.store.InsertAudit(c.Request().Context(), e)
+	return err
+}
+
+// authenticate finds the person of these words. Errors to test for: errWrongPassword, with the person if there is one, and *lockedError.
+func (s *Server) authenticate(ctx context.Context, email, password string, source netip.Addr) (store.User, error) {
+	subjects := signInSubjects(email, source)
+	until, err := s.store.SignInLockedUntil(ctx, subjects...)
+	if err != nil {
+		return store.User{}, err
+	}
+	if wait := until.Sub(s.now()); !until.IsZero() && wait > 0 {
+		return store.User{}, &lockedError{wait: wait}
+	}
+	user, err := s.store.GetUserByEmail(ctx, email)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.User{}, err
+	}
+	known := err == nil && user.DisabledAt.IsZero()
+	hash := nobodysHash
+	if known {
+		hash = user.PasswordHash
+	}
+	match, weak, err := s.passwords.check(ctx, password, hash)
+	if err != nil {
+		return store.User{}, err
+	}
+	if !known || !match {
+		for _, subject := range subjects {
+			if err := s.store.RecordSignInFailure(ctx, subject); err != nil {
+				return store.User{}, err
+			}
+		}
+		return user, errWrongPassword
+	}
+	if weak {
+		return user, s.rehash(ctx, user, password)
+	}
+	return user, nil
+}
+
+// rehash stores a stronger hash of the same password. It ends no session: nothing has changed for the person.
+func (s *Server) rehash(ctx context.Context, user store.User, password string) error {
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.store.RehashUserPassword(ctx, user.ID, user.PasswordHash, hash)
+}
+
+// signInSubjects are what failures are counted for: the address typed, and the source if that is one machine. Behind a private
+// or loopback address may stand a whole office or a proxy, which one forgetful person must not lock out.
+func signInSubjects(email string, source netip.Addr) []string {
+	subjects := []string{emailSubject(email)}
+	if source.IsValid() && source.IsGlobalUnicast() && !source.IsPrivate() {
+		if source.Is6() { // one subscriber has at least a /64
+			source = netip.PrefixFrom(source, 64).Masked().Addr()
+		}
+		subjects = append(subjects, "source:"+source.String())
+	}
+	return subjects
+}
+
+// emailSubject hides what was typed: some type their password into the wrong field.
+func emailSubject(email string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(email))))
+	return "email:" + hex.EncodeToString(sum[:16])
+}
+
+func (s *Server) signOut(c echo.Context) error {
+	v := mustVisit(c)
+	if v.user.ID != 0 {
+		e := s.audit(c, "user.sign_out")
+		e.ObjectKind, e.ObjectID, e.ObjectName = "user", fmt.Sprint(v.user.ID), v.user.Email
+		if _, err := s.store.InsertAudit(c.Request().Context(), e); err != nil {
+			return err
+		}
+	}
+	if err := s.sessions.signOut(c.Request(), c.Response(), v.session); err != nil {
+		return err
+	}
+	v.changed = false
+	return s.redirect(c, paths.With(paths.SignIn, "signed-out", "1"))
+}
