@@ -1,1 +1,364 @@
+/* What scripts add to pages that work without them. No framework; nothing here is
+   needed to see or to change anything. Listeners sit on the document, so that parts
+   that htmx replaces need no care. */
 "use strict";
+(() => {
+  const root = document.documentElement;
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const on = (type, handler, options) => document.addEventListener(type, handler, options);
+  const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+  const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window: forget */ } };
+
+  /* ---- Toasts ---------------------------------------------------------------- */
+
+  function say(text, tone = "neutral") {
+    const box = document.createElement("div");
+    box.className = "toast tone-" + tone;
+    box.setAttribute("role", "status");
+    const line = document.createElement("p");
+    line.textContent = text;
+    box.append(line);
+    document.getElementById("toasts")?.append(box);
+    leaveSoon(box, 4000);
+  }
+
+  // What went wrong stays until it is dismissed; so does what has a link to follow.
+  function leaveSoon(box, after) {
+    if (box.classList.contains("tone-bad") || box.querySelector("a")) return;
+    const timer = setTimeout(() => (box.matches(":hover, :focus-within") ? leaveSoon(box, after) : box.remove()), after);
+    box.addEventListener("click", () => clearTimeout(timer), { once: true });
+  }
+
+  on("click", (e) => closest(e, "[data-dismiss]")?.closest("[data-toast]")?.remove());
+
+  /* ---- Copying --------------------------------------------------------------- */
+
+  async function copy(text, sign) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.className = "visually-hidden";
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      if (!done) return say("The browser did not allow copying.", "bad");
+    }
+    sign?.classList.add("copied");
+    setTimeout(() => sign?.classList.remove("copied"), 1400);
+    say("Copied");
+  }
+
+  on("click", (e) => {
+    const button = closest(e, "[data-copy]");
+    if (button) copy(button.dataset.copy, button);
+    const key = closest(e, ".json-key");
+    if (key && !String(getSelection())) {
+      e.preventDefault(); // the key may stand in a summary, which would fold
+      copy(key.dataset.path, key);
+    }
+  });
+
+  /* ---- Relative times -------------------------------------------------------- */
+
+  // The server's clock counts: the browser's may be wrong.
+  const skew = document.body.dataset.now ? Date.parse(document.body.dataset.now) - Date.now() : 0;
+
+  function relative(ms) {
+    const past = ms >= 0;
+    const s = Math.floor(Math.abs(ms) / 1000);
+    if (s < 5) return "just now";
+    if (s > 31 * 86400) return null;
+    const text = s < 60 ? s + " s" : s < 3600 ? Math.floor(s / 60) + " min" : s < 172800 ? Math.floor(s / 3600) + " h" : Math.floor(s / 86400) + " days";
+    return past ? text + " ago" : "in " + text;
+  }
+
+  function tick() {
+    if (document.hidden) return;
+    for (const time of all("time[data-relative]")) {
+      const text = relative(Date.now() + skew - Date.parse(time.dateTime));
+      if (text && text !== time.textContent) time.textContent = text;
+    }
+  }
+  if (document.body.dataset.now) setInterval(tick, 10000);
+
+  /* ---- Preferences: without leaving the page ---------------------------------- */
+
+  function post(form, submitter) {
+    return fetch(form.action, {
+      method: "POST", credentials: "same-origin", redirect: "manual",
+      body: new URLSearchParams(new FormData(form, submitter)),
+    });
+  }
+
+  on("submit", (e) => {
+    const form = e.target;
+    if (form.matches("[data-theme-form]")) {
+      e.preventDefault();
+      post(form, e.submitter);
+      const value = e.submitter.value;
+      root.dataset.theme = value === "system" ? "" : value;
+      const picked = e.submitter.querySelector(".icon");
+      form.closest("details").querySelector("summary .icon")?.replaceWith(picked.cloneNode(true));
+      const tickMark = form.querySelector("[aria-current] > span + .icon");
+      for (const b of all("button", form)) b.removeAttribute("aria-current");
+      e.submitter.setAttribute("aria-current", "true");
+      if (tickMark) e.submitter.append(tickMark);
+      form.closest("details").open = false;
+    } else if (form.matches("[data-rail-form]")) {
+      e.preventDefault();
+      post(form, e.submitter);
+      const narrow = document.body.classList.toggle("rail-narrow");
+      e.submitter.value = narrow ? "wide" : "narrow";
+      e.submitter.querySelector(".rail-label").textContent = narrow ? "Widen" : "Collapse";
+    } else if (form.matches("[data-zone-form]")) {
+      form.querySelector("[data-browser-zone]").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+    }
+  });
+
+  /* ---- Forms ----------------------------------------------------------------- */
+
+  on("change", (e) => {
+    const form = closest(e, "[data-autosubmit]");
+    if (form && e.target.matches("select")) form.requestSubmit();
+    const group = closest(e, ".group");
+    if (group) countGroup(group);
+  });
+
+  // A form is sent once; coming back to the page makes it ready again.
+  on("submit", (e) => {
+    if (e.target.method !== "post" || e.defaultPrevented) return;
+    if (e.target.dataset.sent) return e.preventDefault();
+    e.target.dataset.sent = "yes";
+  });
+  const readyAgain = () => all("form[data-sent]").forEach((f) => delete f.dataset.sent);
+  addEventListener("pageshow", readyAgain);
+  on("htmx:finally:request", readyAgain);
+
+  const showErrors = () => document.querySelector("[data-error-summary]:not([data-sample] *)")?.focus();
+  on("htmx:after:swap", showErrors);
+  showErrors();
+
+  function countGroup(group) {
+    const boxes = all("input[type=checkbox]:not(:disabled)", group);
+    const checked = boxes.filter((b) => b.checked).length;
+    group.querySelector("[data-count]").textContent = checked + " of " + all("input[type=checkbox]", group).length;
+    group.querySelector("[data-check-all]").textContent = checked === boxes.length ? "Select none" : "Select all";
+  }
+
+  on("click", (e) => {
+    const button = closest(e, "[data-check-all]");
+    if (!button) return;
+    const group = button.closest(".group");
+    const boxes = all("input[type=checkbox]:not(:disabled)", group);
+    const check = !boxes.every((b) => b.checked);
+    boxes.forEach((b) => { b.checked = check; });
+    countGroup(group);
+    boxes[0]?.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
+  /* ---- Menus and dialogs ------------------------------------------------------ */
+
+  const openMenus = () => all("details[data-menu][open]");
+
+  on("click", (e) => openMenus().forEach((menu) => { if (!menu.contains(e.target)) menu.open = false; }));
+  on("focusin", (e) => openMenus().forEach((menu) => { if (!menu.contains(e.target)) menu.open = false; }));
+  on("keydown", (e) => {
+    const menu = closest(e, "details[data-menu]");
+    if (!menu) return;
+    const items = all(".menu-item", menu);
+    const at = items.indexOf(document.activeElement);
+    if (e.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+      e.preventDefault();
+      menu.open = true;
+      items.at((at + (e.key === "ArrowDown" ? 1 : Math.max(at, 0) - at - 1)) % items.length)?.focus();
+    }
+  });
+
+  on("click", (e) => {
+    const opener = closest(e, "[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog?.showModal) {
+      e.preventDefault();
+      openMenus().forEach((m) => { m.open = false; });
+      dialog.showModal();
+    }
+    if (e.target instanceof HTMLDialogElement && e.target.open) e.target.close(); // the veil
+  });
+
+  /* ---- Tips -------------------------------------------------------------------- */
+
+  const tip = document.createElement("div");
+  tip.className = "tipbox";
+  tip.setAttribute("popover", "manual");
+  document.body.append(tip);
+  let tipped = null;
+
+  function showTip(el) {
+    if (el === tipped) return;
+    hideTip();
+    // The browser's own tip would show as well, so the title moves while ours is up.
+    const text = el.getAttribute("title");
+    if (!text) return;
+    el.dataset.tip = text;
+    el.removeAttribute("title");
+    tipped = el;
+    tip.textContent = text;
+    tip.showPopover?.();
+    const box = el.getBoundingClientRect();
+    const own = tip.getBoundingClientRect();
+    const above = box.top > own.height + 10;
+    tip.style.left = Math.max(8, Math.min(box.left + box.width / 2 - own.width / 2, innerWidth - own.width - 8)) + "px";
+    tip.style.top = (above ? box.top - own.height - 6 : box.bottom + 6) + "px";
+  }
+
+  function hideTip() {
+    if (!tipped) return;
+    tipped.setAttribute("title", tipped.dataset.tip);
+    delete tipped.dataset.tip;
+    tipped = null;
+    tip.hidePopover?.();
+  }
+
+  const tipOf = (el) => el.closest("[title]") || (el.matches(".row-link") ? el.querySelector("[title]") : null);
+  on("pointerover", (e) => {
+    if (e.pointerType === "touch" || !(e.target instanceof Element)) return;
+    const el = tipOf(e.target);
+    if (el) showTip(el); else if (tipped && !tipped.contains(e.target)) hideTip();
+  });
+  on("focusin", (e) => { const el = e.target.matches(":focus-visible") && tipOf(e.target); if (el) showTip(el); else hideTip(); });
+  on("focusout", hideTip);
+  on("keydown", (e) => { if (e.key === "Escape") hideTip(); }, true);
+  on("scroll", hideTip, true);
+
+  /* ---- JSON tree ---------------------------------------------------------------- */
+
+  on("click", (e) => {
+    const button = closest(e, "[data-fold]");
+    if (!button) return;
+    const folds = all("[data-json] details", button.closest(".payload"));
+    folds.forEach((d, i) => { d.open = button.dataset.fold === "open" || i === 0; });
+  });
+
+  function unfoldTarget() {
+    const line = /^#L\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
+    if (!line) return;
+    for (let d = line.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+    line.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", unfoldTarget);
+  unfoldTarget();
+
+  /* ---- Live lists ---------------------------------------------------------------- */
+
+  const live = { held: false, waiting: 0 };
+  const words = { live: "Live", paused: "Paused", connecting: "Connecting", "catching up": "Catching up", offline: "Reconnecting" };
+  const liveBox = () => document.querySelector("[data-live]");
+
+  function setLive(state) {
+    const box = liveBox();
+    if (!box || box.dataset.state === state) return;
+    box.dataset.state = state;
+    box.querySelector("[data-live-word]").textContent = words[state];
+    const button = box.querySelector("[data-live-toggle]");
+    button.textContent = state === "paused" ? "Resume" : "Pause";
+    button.setAttribute("aria-pressed", String(state === "paused"));
+  }
+
+  // Rows never move under what a person is doing.
+  const busy = () => live.held || scrollY > 160 || openMenus().length > 0 || String(getSelection()).length > 0 ||
+    Boolean(document.querySelector("dialog[open]")) || Boolean(document.activeElement?.closest(".row"));
+
+  function showWaiting() {
+    const bar = document.querySelector("[data-live-new]");
+    if (!bar) return;
+    bar.hidden = live.waiting === 0;
+    bar.querySelector("[data-live-count]").textContent = live.waiting + " new, show";
+  }
+
+  function refreshLive() {
+    live.waiting = 0;
+    showWaiting();
+    setLive("catching up");
+    liveBox()?.querySelector("[data-live-refresh]").dispatchEvent(new CustomEvent("live:refresh"));
+  }
+
+  function arrived(count) {
+    if (!busy()) return refreshLive();
+    live.waiting += count;
+    setLive("paused");
+    showWaiting();
+  }
+
+  on("htmx:sse:before:message", (e) => {
+    const box = closest(e, "[data-live]");
+    if (box && e.detail.message.event === box.dataset.event) arrived(Number.parseInt(e.detail.message.data, 10) || 1);
+  });
+  on("htmx:sse:after:connection", () => { if (live.seen) refreshLive(); else setLive("live"); live.seen = true; });
+  on("htmx:sse:error", () => setLive("offline"));
+  on("htmx:sse:close", () => setLive("offline"));
+  on("htmx:finally:request", (e) => { if (closest(e, "[data-live-refresh]")) setLive(live.held ? "paused" : "live"); });
+  on("click", (e) => {
+    if (closest(e, "[data-live-toggle]")) {
+      live.held = liveBox().dataset.state !== "paused";
+      if (live.held) setLive("paused"); else refreshLive();
+    } else if (closest(e, "[data-live-new]")) {
+      e.preventDefault();
+      live.held = false;
+      scrollTo({ top: 0 });
+      refreshLive();
+    }
+  });
+
+  on("htmx:response:error", () => say("That did not work. Reload the page and try again.", "bad"));
+  on("htmx:error", () => say("No answer from the server.", "bad"));
+
+  /* ---- Keyboard ------------------------------------------------------------------ */
+
+  let afterG = 0;
+  const singleKeys = () => remembered("single-keys") !== "off";
+  for (const box of all("[data-keys-switch]")) {
+    box.checked = singleKeys();
+    box.addEventListener("change", () => remember("single-keys", box.checked ? "on" : "off"));
+  }
+
+  function moveRow(step) {
+    const rows = all(".row-link");
+    const at = rows.indexOf(document.activeElement?.closest(".row")?.querySelector(".row-link"));
+    rows[Math.max(0, Math.min(rows.length - 1, at + step))]?.focus();
+  }
+
+  const keys = {
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    "?": () => document.getElementById("shortcuts")?.showModal(),
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
+    y: () => (document.activeElement?.closest(".row, .pair, .id") || document).querySelector("[data-copy]")?.click(),
+    "[": () => document.querySelector("a[rel=prev]")?.click(),
+    "]": () => document.querySelector("a[rel=next]")?.click(),
+    l: () => document.querySelector("[data-live-toggle]")?.click(),
+  };
+
+  on("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || !singleKeys()) return;
+    if (closest(e, "input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) {
+      if (e.key === "Escape" && e.target.matches("[data-search]")) e.target.blur();
+      return;
+    }
+    if (e.timeStamp - afterG < 1500) {
+      afterG = 0;
+      const room = document.querySelector(`[data-go="${CSS.escape(e.key)}"]`);
+      if (room) { e.preventDefault(); room.click(); return; }
+    }
+    if (e.key === "g") { afterG = e.timeStamp; return; }
+    if (keys[e.key]) { e.preventDefault(); keys[e.key](); }
+  });
+
+  all("[data-toast]").forEach((box) => leaveSoon(box, 8000));
+})();

@@ -24,7 +24,7 @@ import (
 // Prefix is where Handler expects to be mounted.
 const Prefix = "/static/"
 
-//go:embed css/*.css app.js mark.svg third_party
+//go:embed css/*.css app.js styleguide.css mark.svg third_party
 var files embed.FS
 
 // An asset is one file as it is served.
@@ -110,7 +110,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 // already excluded.
 func buildAssets() map[string]asset {
 	all := map[string]asset{}
-	for _, name := range []string{"app.js", "mark.svg"} {
+	for _, name := range []string{"app.js", "styleguide.css", "mark.svg"} {
 		all[name] = newAsset(name, read(name))
 	}
 	pinned, err := fs.Glob(files, "third_party/*.*")

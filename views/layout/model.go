@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"time"
+
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -50,7 +52,7 @@ type Page struct {
 	// Nav has only the rooms that exist for this person.
 	Nav []NavGroup
 	// Crumbs lead back up; only pages below the second level have them.
-	Crumbs []Crumb
+	Crumbs    []Crumb
 	User      *User
 	CSRFToken string
 	Theme     Theme
@@ -181,6 +183,14 @@ func (u User) shownName() string {
 		return u.Name
 	}
 	return u.Email
+}
+
+// now is the server's time, by which the script corrects the browser's.
+func now(c ui.Clock) string {
+	if c.Now.IsZero() {
+		return ""
+	}
+	return c.Now.UTC().Format(time.RFC3339Nano)
 }
 
 func colorScheme(t Theme) string {

@@ -44,15 +44,14 @@ type StatTile struct {
 	Spark []float64
 }
 
+// The plot is as wide as the page allows and chartHeight px high: across, places are
+// in per cent, so that text and lines keep their size; down, they are in px.
 const (
-	chartWidth  = 720.0
-	chartHeight = 160.0
-	chartLeft   = 40.0
-	chartBottom = 22.0
-	chartTop    = 8.0
+	chartTop  = 8.0
+	chartPlot = 152.0
 )
 
-// bar is one rectangle of a chart, in the units of its viewBox.
+// bar is one rectangle of a chart; x and width are in per cent.
 type bar struct {
 	x, y, width, height string
 	tone                Tone
@@ -99,21 +98,19 @@ func (d ChartData) bars() []bar {
 	if len(points) == 0 {
 		return nil
 	}
-	step := (chartWidth - chartLeft) / float64(len(points))
-	gap := min(step*0.25, 3)
-	plot := chartHeight - chartBottom - chartTop
+	step := 100 / float64(len(points))
 	var bars []bar
 	for i, p := range points {
-		y := chartHeight - chartBottom
+		y := chartTop + chartPlot
 		for k, v := range p.Values {
 			if v <= 0 || k >= len(d.Series) {
 				continue
 			}
-			h := v / top * plot
+			h := v / top * chartPlot
 			y -= h
 			bars = append(bars, bar{
-				x: coord(chartLeft + float64(i)*step + gap/2), y: coord(y),
-				width: coord(step - gap), height: coord(h),
+				x: percent((float64(i) + 0.12) * step), y: coord(y),
+				width: percent(step * 0.76), height: coord(h),
 				tone: d.Series[k].Tone,
 				text: p.Label + ": " + number(v) + " " + d.Series[k].Name,
 			})
@@ -129,8 +126,7 @@ func (d ChartData) yTicks() []chartTick {
 	top := d.top()
 	var ticks []chartTick
 	for _, part := range []float64{0, 0.5, 1} {
-		y := chartHeight - chartBottom - part*(chartHeight-chartBottom-chartTop)
-		ticks = append(ticks, chartTick{y: coord(y), label: number(top * part)})
+		ticks = append(ticks, chartTick{y: coord(chartTop + (1-part)*chartPlot), label: number(top * part)})
 	}
 	return ticks
 }
@@ -138,26 +134,22 @@ func (d ChartData) yTicks() []chartTick {
 // chartMark is a label below the plot.
 type chartMark struct{ x, label, anchor string }
 
-// xMarks names about six bars, the first and last among them.
+// xMarks names about six bars, the first among them.
 func (d ChartData) xMarks() []chartMark {
 	points := d.shown()
 	n := len(points)
 	if n == 0 {
 		return nil
 	}
-	step := (chartWidth - chartLeft) / float64(n)
+	step := 100 / float64(n)
 	every := max(1, int(math.Ceil(float64(n)/6)))
 	var marks []chartMark
 	for i := 0; i < n; i += every {
-		anchor := "middle"
+		mark := chartMark{x: percent((float64(i) + 0.5) * step), label: points[i].Label, anchor: "middle"}
 		if i == 0 {
-			anchor = "start"
+			mark.x, mark.anchor = "0%", "start"
 		}
-		x := chartLeft + (float64(i)+0.5)*step
-		if i == 0 {
-			x = chartLeft
-		}
-		marks = append(marks, chartMark{x: coord(x), label: points[i].Label, anchor: anchor})
+		marks = append(marks, mark)
 	}
 	return marks
 }
@@ -189,6 +181,11 @@ func sparkPath(values []float64) string {
 }
 
 func coord(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
+
+// percent is v to a hundredth, since a bar of 300 is a third of a per cent wide.
+func percent(v float64) string {
+	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64) + "%"
+}
 
 // number is v without a fraction where it has none.
 func number(v float64) string {

@@ -16,7 +16,7 @@ type FilterForm struct {
 	ClearHref string
 	// Hidden are further parameters that the form must keep, in turns of name and value.
 	Hidden []Pair
-	// Target is the CSS selector of the part that htmx replaces; empty means the page.
+	// Target is the CSS selector of the part that htmx replaces whole; empty loads the page.
 	Target string
 }
 

@@ -6,6 +6,6 @@ type Tab struct {
 	Current     bool
 	// Count stands behind the label; empty leaves it out.
 	Count string
-	// Target is the CSS selector of the part that htmx replaces; empty means the page.
+	// Target is the CSS selector of the part that htmx replaces whole; empty loads the page.
 	Target string
 }

@@ -21,7 +21,7 @@ type PayloadView struct {
 	Raw  []byte
 	// Note says what the reader must know: "Card numbers are masked."
 	Note string
-	// Target is the CSS selector of the part that htmx replaces; empty means the page.
+	// Target is the CSS selector of the part that htmx replaces whole; empty loads the page.
 	Target string
 }
 

@@ -45,7 +45,7 @@ func Payload(v PayloadView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.mode() == "tree" && v.Tree.Lines > 1 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<button class=\"btn btn-quiet btn-small\" type=\"button\" data-fold=\"close\" hidden>Fold</button> <button class=\"btn btn-quiet btn-small\" type=\"button\" data-fold=\"open\" hidden>Unfold</button> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<button class=\"btn btn-quiet btn-small needs-script\" type=\"button\" data-fold=\"close\">Fold</button> <button class=\"btn btn-quiet btn-small needs-script\" type=\"button\" data-fold=\"open\">Unfold</button> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

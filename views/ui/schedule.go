@@ -34,20 +34,18 @@ func (s RetrySchedule) cover() time.Duration {
 	return s.Attempts[len(s.Attempts)-1].Offset
 }
 
-const (
-	scheduleLeft  = 12.0
-	scheduleWidth = 696.0
-)
+// scheduleEdge is the room left and right of the axis, in per cent.
+const scheduleEdge = 1.0
 
 // x places d on the axis. The axis is a root, so that early attempts, which lie close
 // together, stay apart.
 func (s RetrySchedule) x(d time.Duration) string {
 	all := s.cover()
 	if all <= 0 {
-		return coord(scheduleLeft)
+		return percent(scheduleEdge)
 	}
 	part := min(1, math.Sqrt(float64(max(d, 0))/float64(all)))
-	return coord(scheduleLeft + part*scheduleWidth)
+	return percent(scheduleEdge + part*(100-2*scheduleEdge))
 }
 
 func (s RetrySchedule) text() string {

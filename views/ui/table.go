@@ -27,6 +27,6 @@ type PageLinks struct {
 	Newer, Older string
 	// Summary says what is shown: "50 of 10,000+".
 	Summary string
-	// Target is the CSS selector of the part that htmx replaces; empty means the page.
+	// Target is the CSS selector of the part that htmx replaces whole; empty loads the page.
 	Target string
 }
