@@ -20,13 +20,13 @@ func authorization(f *fake, event occurrence) any {
 }
 
 func (f *fake) authorization(status string) object {
-	id, paid := f.requestID(), f.money()
+	id, paid, c := f.requestID(), f.money(), f.card()
 	data := object{
 		"id": id, "submitTimeUtc": f.ago(), "status": status, "reconciliationId": f.hex(10),
 		"clientReferenceInformation": object{"code": f.order()},
 		"orderInformation":           object{"amountDetails": f.amounts(paid, status), "billTo": f.person().billTo()},
-		"paymentAccountInformation":  f.accountInformation(),
-		"paymentInformation":         f.paymentInformation(),
+		"paymentAccountInformation":  f.accountInformation(c),
+		"paymentInformation":         f.paymentInformation(c),
 		"pointOfSaleInformation":     object{"terminalId": f.digits(6)},
 		"processorInformation":       f.processor(status),
 		"_links":                     paymentLinks(id, status),
@@ -49,16 +49,14 @@ func (f *fake) amounts(paid money, status string) object {
 	return details
 }
 
-func (f *fake) accountInformation() object {
-	c := f.card()
+func (f *fake) accountInformation(c card) object {
 	month, year := f.expiry()
 	return object{"card": object{
 		"type": c.Type, "prefix": c.Bin, "suffix": c.Last4, "number": c.masked(), "expirationMonth": month, "expirationYear": year,
 	}}
 }
 
-func (f *fake) paymentInformation() object {
-	c := f.card()
+func (f *fake) paymentInformation(c card) object {
 	return object{
 		"bin": c.Bin, "card": object{"type": c.Type}, "scheme": c.Scheme, "accountType": c.Scheme,
 		"issuer": pick(f, "FIRST EXAMPLE BANK", "EXAMPLE CREDIT UNION", "BANK OF EXAMPLES"), "binCountry": pick(f, "US", "GB", "PL", "DE", "CA"),
@@ -68,7 +66,7 @@ func (f *fake) paymentInformation() object {
 func (f *fake) processor(status string) object {
 	p := object{
 		"transactionId": f.digits(11), "networkTransactionId": f.hex(15), "responseCode": "00",
-		"merchantNumber": "0000000" + f.digits(8), "avs": object{"code": pick(f, "Y", "X", "A"), "codeRaw": "Y"},
+		"merchantNumber": notCard("0000000" + f.digits(8)), "avs": object{"code": pick(f, "Y", "X", "A"), "codeRaw": "Y"},
 	}
 	switch status {
 	case "DECLINED":

@@ -52,6 +52,7 @@ func New(t testing.TB, opts ...Option) *Server {
 			Keys: []sandbox.APIKey{{KeyID: KeyID, Secret: secret}},
 		}},
 		BasePath: BasePath, TimeScale: float64(time.Minute / time.Millisecond), Seed: 1, ActivationDelay: -1,
+		HealthInterval: 10 * time.Hour, UnhealthyInterval: 20 * time.Minute, // 600 ms and 20 ms
 		AllowPlainHTTP: true, InstantApproval: true,
 	}
 	for _, o := range opts {
@@ -91,15 +92,32 @@ func (s *Server) Client(t testing.TB) *cybs.Client {
 // ClientWith is Client with other credentials.
 func (s *Server) ClientWith(t testing.TB, credentials cybs.Credentials) *cybs.Client {
 	t.Helper()
+	return s.ClientVia(t, credentials, func(*http.Request) {})
+}
+
+// ClientVia is a client whose requests are shown to look before they are sent.
+func (s *Server) ClientVia(t testing.TB, credentials cybs.Credentials, look func(*http.Request)) *cybs.Client {
+	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	c, err := cybs.New(cybs.Config{
-		BaseURL: s.URL, Credentials: credentials, HTTPClient: &http.Client{Transport: transport, Timeout: Patience},
+		BaseURL: s.URL, Credentials: credentials, HTTPClient: &http.Client{Transport: watched{transport, look}, Timeout: Patience},
 	})
 	if err != nil {
 		t.Fatalf("new client: %v", err)
 	}
 	return c
+}
+
+// watched shows requests on their way.
+type watched struct {
+	*http.Transport
+	look func(*http.Request)
+}
+
+func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
+	w.look(req)
+	return w.Transport.RoundTrip(req)
 }
 
 // Await waits until cond holds, asking again whenever something changed.

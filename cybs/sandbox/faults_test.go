@@ -1,0 +1,145 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/cybs/sandbox"
+)
+
+func TestEachFaultProducesWhatItSays(t *testing.T) {
+	t.Parallel()
+	// What a verifier says of each; nil is verified.
+	verdicts := map[sandbox.Fault]error{
+		sandbox.FaultBadSignature:       cybs.ErrSignatureMismatch,
+		sandbox.FaultMissingSignature:   cybs.ErrSignatureMissing,
+		sandbox.FaultMalformedSignature: cybs.ErrSignatureMalformed,
+		sandbox.FaultUnknownKey:         cybs.ErrKeyUnknown,
+		sandbox.FaultReplacedKey:        cybs.ErrKeyUnknown, // the test knows the newest key only
+		sandbox.FaultStaleTimestamp:     cybs.ErrTimestampTooOld,
+		sandbox.FaultFutureTimestamp:    cybs.ErrTimestampTooNew,
+		sandbox.FaultTamperedBody:       cybs.ErrSignatureMismatch,
+		sandbox.FaultReencodedBody:      nil, // the payload is found again by compacting it
+		sandbox.FaultDuplicate:          nil,
+		sandbox.FaultNotJSON:            nil,
+		sandbox.FaultWrongContentType:   nil,
+		sandbox.FaultOversized:          nil,
+		sandbox.FaultTruncated:          cybs.ErrSignatureMismatch,
+	}
+	for _, fault := range sandbox.Faults() {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			want, ok := verdicts[fault]
+			if !ok {
+				t.Fatal("no expectation for this fault")
+			}
+			h := newHouse(t)
+			key, err := h.client.CreateSignatureKey(t.Context(), h.key.OrganizationID, cybs.SignatureKeyOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.key = key
+			h.subscribe(t)
+			h.emit(t, sandbox.EventRequest{Fault: fault})
+			got := h.receiver.next(t)
+			if _, err := h.verify(got); !errors.Is(err, want) {
+				t.Errorf("verify says %v, want %v", err, want)
+			}
+			switch fault {
+			case sandbox.FaultDuplicate:
+				again := h.receiver.next(t)
+				if !bytes.Equal(got.Body, again.Body) || got.Header.Get(cybs.HeaderSignature) != again.Header.Get(cybs.HeaderSignature) {
+					t.Error("the second request differs from the first")
+				}
+			case sandbox.FaultNotJSON:
+				if json.Valid(got.Body) {
+					t.Errorf("body is JSON: %s", got.Body)
+				}
+			case sandbox.FaultTamperedBody, sandbox.FaultReencodedBody:
+				if !json.Valid(got.Body) {
+					t.Errorf("body is no JSON: %s", got.Body)
+				}
+			case sandbox.FaultWrongContentType:
+				if ct := got.Header.Get("Content-Type"); ct != "text/plain" {
+					t.Errorf("content type %q", ct)
+				}
+			case sandbox.FaultOversized:
+				if len(got.Body) <= 1<<20 {
+					t.Errorf("body has only %d bytes", len(got.Body))
+				}
+			case sandbox.FaultTruncated:
+				if !strings.HasSuffix(string(got.Body), "(broken off)") {
+					t.Error("body was whole")
+				}
+			}
+		})
+	}
+}
+
+func TestFaultsAreSentOnceUnlessRetriesAreAskedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	sub := h.subscribe(t)
+	h.receiver.answer(always(http.StatusUnauthorized))
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultBadSignature})
+	h.Await(t, "the one attempt", func() bool {
+		return slices.Equal(h.outcomes(sub.WebhookID), []sandbox.Outcome{sandbox.OutcomeFaulted})
+	})
+	if st, _ := h.State(sub.WebhookID); st.Queued+st.Retrying+st.Held != 0 {
+		t.Errorf("%+v: a fault waits to be sent again", st)
+	}
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultBadSignature, Retry: true})
+	h.Await(t, "four attempts more", func() bool { return len(h.outcomes(sub.WebhookID)) == 5 })
+}
+
+func TestReplacedKeyNeedsOne(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	sub := h.subscribe(t)
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultReplacedKey})
+	h.Await(t, "the dropped event", func() bool {
+		return slices.Equal(h.outcomes(sub.WebhookID), []sandbox.Outcome{sandbox.OutcomeDropped})
+	})
+}
+
+func TestEmitRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *sandbox.Config) { c.Limits.Pending = 2 })
+	h.subscribe(t)
+	for name, c := range map[string]struct {
+		req  sandbox.EventRequest
+		want error
+	}{
+		"unknown fault":        {sandbox.EventRequest{ProductID: tokens, Fault: "frogs"}, sandbox.ErrUnknownFault},
+		"unknown event":        {sandbox.EventRequest{ProductID: tokens, EventType: "tms.frogs"}, sandbox.ErrUnknownEvent},
+		"unknown organization": {sandbox.EventRequest{ProductID: tokens, OrganizationID: "nobody"}, sandbox.ErrUnknownOrganization},
+		"broken data":          {sandbox.EventRequest{ProductID: tokens, Data: json.RawMessage("{")}, sandbox.ErrInvalidEvent},
+		"too many":             {sandbox.EventRequest{ProductID: tokens, Count: 1001}, sandbox.ErrInvalidEvent},
+		"full queue":           {sandbox.EventRequest{ProductID: tokens, EventType: updated, Count: 3}, sandbox.ErrQueueFull},
+	} {
+		if _, err := h.Emit(t.Context(), c.req); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestGivenDataIsSentAsItIs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.subscribe(t)
+	data := `{"big":123456789012345678901234567890,"text":"<b>&\u00e9é</b>","deep":[[[{}]]]}`
+	h.emit(t, sandbox.EventRequest{ProductID: tokens, EventType: updated, Data: json.RawMessage(data)})
+	got := h.receiver.next(t)
+	if !strings.Contains(string(got.Body), `"data":`+data) {
+		t.Errorf("body %s does not hold %s", got.Body, data)
+	}
+	if _, err := h.verify(got); err != nil {
+		t.Error(err)
+	}
+}
