@@ -25,6 +25,14 @@ func newAuthenticator(c Credentials, newID func() string) (authenticator, error)
 			return newHTTPSignature(c), nil
 		}
 		return newSharedSecretJWT(c, newID)
+	case JWTP12, JWTP12V1:
+		if err := checkCertificate(c); err != nil {
+			return nil, err
+		}
+		if c.Scheme == JWTP12V1 {
+			return newJWTv1(c)
+		}
+		return newP12JWT(c, newID)
 	}
 	return nil, fmt.Errorf("authentication scheme %q is unknown", c.Scheme)
 }
@@ -40,6 +48,24 @@ func checkSharedSecret(c Credentials) error {
 	}
 	if len(c.Secret) == 0 {
 		v.add("shared secret", "is missing")
+	}
+	if len(v.Fields) > 0 {
+		return &v
+	}
+	return nil
+}
+
+// checkCertificate reports all that is missing together.
+func checkCertificate(c Credentials) error {
+	var v ValidationError
+	if c.merchant() == "" {
+		v.add("merchant id", "is missing")
+	}
+	switch {
+	case c.Certificate == nil:
+		v.add("certificate", "is missing")
+	case c.Scheme == JWTP12 && c.KeyID == "" && c.Certificate.KeyID() == "":
+		v.add("key id", "is missing, and the certificate's subject has no serialNumber")
 	}
 	if len(v.Fields) > 0 {
 		return &v

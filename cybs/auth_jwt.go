@@ -1,6 +1,7 @@
 package cybs
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -26,6 +27,14 @@ type jwtV2 struct {
 
 func newSharedSecretJWT(c Credentials, newID func() string) (authenticator, error) {
 	return newJWTv2(c, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(c.Secret)}, c.KeyID, newID)
+}
+
+func newP12JWT(c Credentials, newID func() string) (authenticator, error) {
+	keyID := c.KeyID
+	if keyID == "" {
+		keyID = c.Certificate.KeyID()
+	}
+	return newJWTv2(c, jose.SigningKey{Algorithm: jose.RS256, Key: c.Certificate.key}, keyID, newID)
 }
 
 func newJWTv2(c Credentials, key jose.SigningKey, keyID string, newID func() string) (authenticator, error) {
@@ -83,4 +92,33 @@ func setBearer(req *http.Request, signer jose.Signer, claims any) error {
 	}
 	req.Header.Set("Authorization", "Bearer "+compact)
 	return nil
+}
+
+// jwtV1 is authentication by the token of version 1.
+type jwtV1 struct{ signer jose.Signer }
+
+func newJWTv1(c Credentials) (authenticator, error) {
+	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader(HeaderMerchantID, c.keyOwner()).
+		WithHeader("x5c", []string{base64.StdEncoding.EncodeToString(c.Certificate.DER())})
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: c.Certificate.key}, options)
+	if err != nil {
+		return nil, fmt.Errorf("token signer: %w", err)
+	}
+	return &jwtV1{signer: signer}, nil
+}
+
+// claimsV1 are the claims of version 1. IssuedAt is a date as in HTTP, and not the number that the standard asks for.
+type claimsV1 struct {
+	Digest          string `json:"digest,omitempty"`
+	DigestAlgorithm string `json:"digestAlgorithm,omitempty"`
+	IssuedAt        string `json:"iat"`
+}
+
+func (a *jwtV1) authenticate(req *http.Request, body []byte, _ string, now time.Time) error {
+	claims := claimsV1{IssuedAt: now.UTC().Format(http.TimeFormat)}
+	if HasDigest(req.Method) {
+		claims.Digest = strings.TrimPrefix(Digest(body), DigestPrefix)
+		claims.DigestAlgorithm = "SHA-256"
+	}
+	return setBearer(req, a.signer, claims)
 }

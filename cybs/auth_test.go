@@ -238,6 +238,38 @@ func TestSharedSecretTokenIsTheSDKs(t *testing.T) {
 	}
 }
 
+// TestCertificateTokensAreTheSDKs does it for both versions, with the certificate from each kind of file.
+func TestCertificateTokensAreTheSDKs(t *testing.T) {
+	t.Parallel()
+	var file authVectors
+	loadVectors(t, "jwt.json", &file)
+	certificates := vectorCertificates(t, file)
+	schemes := map[string]Scheme{"jwt-v2-rs256": JWTP12, "jwt-v1-x5c": JWTP12V1}
+	count := 0
+	for _, v := range file.Vectors {
+		scheme, ours := schemes[v.Scheme]
+		if !ours || v.Expect != "accept" || v.Source != "sdk" {
+			continue
+		}
+		count++
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			for kind, certificate := range certificates {
+				if certificate.KeyID() != file.KID || certificate.CommonName() != file.MerchantID {
+					t.Errorf("%s: got %v, want the key %s", kind, certificate, file.KID)
+				}
+				creds := Credentials{Scheme: scheme, MerchantID: file.MerchantID, PortfolioID: v.PortfolioID, Certificate: certificate}
+				id, _ := v.Claims["jti"].(string)
+				req := v.sign(t, creds, v.Host, id)
+				checkToken(t, v, req.Header.Get("Authorization"), jose.RS256, &certificate.key.PublicKey)
+			}
+		})
+	}
+	if count < 25 {
+		t.Errorf("got %d vectors, want at least 25", count)
+	}
+}
+
 func TestSchemeDefaultsToSharedSecretToken(t *testing.T) {
 	t.Parallel()
 	v := authVector{Method: http.MethodGet, RequestTarget: "/"}

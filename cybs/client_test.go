@@ -357,13 +357,21 @@ func TestSecretsNeverShow(t *testing.T) {
 	creds := Credentials{MerchantID: "my_org", KeyID: "key-1", Secret: secret}
 	cfg := Config{BaseURL: "https://example.test", Credentials: creds}
 	client := newTestClientOf(t, cfg)
+	var tokens authVectors
+	loadVectors(t, "jwt.json", &tokens)
+	certificate := vectorCertificates(t, tokens)["PEM"]
+	signing := newTestClientOf(t, Config{
+		BaseURL: "https://example.test", Credentials: Credentials{Scheme: JWTP12, MerchantID: "my_org", Certificate: certificate},
+	})
 	needles := []string{
+		certificate.key.D.String(), certificate.key.Primes[0].String(), certificate.key.D.Text(16),
 		string(secret), secret.Base64(), fmt.Sprintf("%x", string(secret)), fmt.Sprintf("%X", string(secret)),
 		"48 49 50 51", "0x30, 0x31", "30 31 32 33",
 	}
 	for name, v := range map[string]any{
 		"secret": secret, "credentials": creds, "pointer": &creds, "config": cfg, "client": client, "client value": *client, //nolint:govet // printed only
 		"key": Key{ID: "k", Secret: secret}, "signature key": SignatureKey{KeyID: "k", Key: secret},
+		"certificate": certificate, "client with certificate": *signing, //nolint:govet // printed only
 		"list": []Credentials{creds}, "inner": struct{ C Credentials }{creds},
 	} {
 		var printed strings.Builder

@@ -63,6 +63,10 @@ const (
 	HTTPSignature Scheme = "http-signature"
 	// JWTSharedSecret sends a JSON Web Token of version 2, signed by HMAC-SHA256 with the same shared secret.
 	JWTSharedSecret Scheme = "jwt-shared-secret"
+	// JWTP12 sends a JSON Web Token of version 2, signed by RS256 with the private key of a certificate.
+	JWTP12 Scheme = "jwt-p12"
+	// JWTP12V1 sends the token of SDKs before February 2026: it carries the certificate and binds nothing but the body.
+	JWTP12V1 Scheme = "jwt-p12-v1"
 )
 
 // Credentials say who calls and how that is proved. They print without the secret, however they are printed.
@@ -77,10 +81,12 @@ type Credentials struct {
 	// PortfolioID is the owner of a meta key, empty for a key of the merchant's own. With HTTP Signature the portfolio
 	// is signed as v-c-merchant-id while the header carries the merchant; with a JWT it is the issuer.
 	PortfolioID string
-	// KeyID is the id of the shared secret.
+	// KeyID is the id of the shared secret. With a certificate it overrides the id in its subject, and may be empty.
 	KeyID string
-	// Secret is the decoded shared secret.
+	// Secret is the decoded shared secret; unused with a certificate.
 	Secret Secret
+	// Certificate signs for JWTP12 and JWTP12V1, and is nil otherwise.
+	Certificate *Certificate
 }
 
 // merchant is the transacting merchant.

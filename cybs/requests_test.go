@@ -99,7 +99,10 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 		Requests     []sdkRequest `json:"requests"`
 	}
 	loadVectors(t, "sdk-requests.json", &file)
-	schemes := map[string]Scheme{"http_signature": HTTPSignature, "jwt_shared_secret": JWTSharedSecret}
+	schemes := map[string]Scheme{"http_signature": HTTPSignature, "jwt_shared_secret": JWTSharedSecret, "jwt_p12": JWTP12}
+	var tokens authVectors
+	loadVectors(t, "jwt.json", &tokens)
+	certificate := vectorCertificates(t, tokens)["PEM"]
 	calls := sdkCalls()
 	seen := map[string]bool{}
 	for _, r := range file.Requests {
@@ -112,18 +115,21 @@ func TestRequestsAreTheSDKs(t *testing.T) {
 		seen[r.Auth+"/"+name] = true
 		t.Run(r.ID, func(t *testing.T) {
 			t.Parallel()
-			creds := Credentials{Scheme: scheme, MerchantID: file.MerchantID, PortfolioID: r.PortfolioID, KeyID: file.KeyID}
-			secret := file.SecretBase64
-			if r.KeyID != "" {
-				creds.KeyID, secret = r.KeyID, r.SecretBase64
+			creds := Credentials{Scheme: scheme, MerchantID: file.MerchantID, PortfolioID: r.PortfolioID}
+			switch {
+			case scheme == JWTP12:
+				creds.Certificate = certificate
+			case r.KeyID != "":
+				creds.KeyID, creds.Secret = r.KeyID, mustSecret(t, r.SecretBase64)
+			default:
+				creds.KeyID, creds.Secret = file.KeyID, mustSecret(t, file.SecretBase64)
 			}
-			creds.Secret = mustSecret(t, secret)
 			got := captureRequest(t, creds, file.Host, r, call)
 			compareRequest(t, r, got)
 		})
 	}
-	// 13 calls under each scheme, and one meta key for each
-	if want := 28; len(seen) != want {
+	// 13 calls under each of three schemes, and two with a meta key
+	if want := 41; len(seen) != want {
 		t.Errorf("got %d requests (%v), want %d", len(seen), slices.Sorted(maps.Keys(seen)), want)
 	}
 }
