@@ -135,7 +135,7 @@ func brokenTree() ui.JSONTree {
 
 func payload(mode string) ui.PayloadView {
 	return ui.PayloadView{
-		Mode: mode, Tree: sampleTree(), Raw: []byte(sampleJSON),
+		Label: "Payload " + mode, Mode: mode, Tree: sampleTree(), Raw: []byte(sampleJSON),
 		TreeHref: "?view=tree", RawHref: "?view=raw", HexHref: "?view=hex", DownloadHref: "/styleguide",
 		Note: "Card numbers and security codes are masked. Seeing them needs a reason and leaves a trace.",
 	}

@@ -10,6 +10,8 @@ import (
 
 // PayloadView is a body, as a tree, as raw text or as bytes.
 type PayloadView struct {
+	// Label names the body where a page shows several; empty means "Payload".
+	Label string
 	// Mode is tree (the zero value), raw or hex; each has its own address.
 	Mode string
 	// TreeHref, RawHref and HexHref lead to the modes; an empty one leaves its tab out.
@@ -111,3 +113,10 @@ func comma(last bool) string {
 }
 
 func lineID(n int) string { return "L" + strconv.Itoa(n) }
+
+func (v PayloadView) label() string {
+	if v.Label == "" {
+		return "Payload"
+	}
+	return v.Label
+}
