@@ -61,7 +61,7 @@ func (v authVector) sign(t *testing.T, creds Credentials, host, id string) *http
 	if token, ok := auth.(*jwtV2); ok {
 		token.responseMLEKeyID, _ = v.Claims["v-c-response-mle-kid"].(string)
 	}
-	req, err := http.NewRequest(v.Method, "https://connected.example.test"+v.RequestTarget, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), v.Method, "https://connected.example.test"+v.RequestTarget, http.NoBody)
 	if err != nil {
 		t.Fatalf("new request: %v", err)
 	}
@@ -117,12 +117,8 @@ func TestSigningStringIsRebuiltFromTheHeaders(t *testing.T) {
 	var file authVectors
 	loadVectors(t, "http-signature.json", &file)
 	for _, v := range file.Vectors {
-		switch v.ID {
-		case "parenthesised-request-target":
-			continue // written by a rule that is no longer in force
-		}
-		if v.Expect == "reject" {
-			continue // their headers were changed after signing
+		if v.Expect == "reject" || v.ID == "parenthesised-request-target" {
+			continue // headers changed after signing, or signed by a rule that is no longer in force
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ import (
 // minRSABits is the shortest key that is accepted; Cybersource makes keys of 2048 bits.
 const minRSABits = 2048
 
-// ErrWrongPassword: a P12 file does not open with the password given.
+// ErrWrongPassword means that a P12 file does not open with the password given.
 var ErrWrongPassword = errors.New("wrong password")
 
 // Certificate is a certificate of Cybersource's ("REST – Certificate") with its private key, which signs requests. It

@@ -221,6 +221,9 @@ func (c *Client) attempt(ctx context.Context, op call, body []byte) ([]byte, err
 		return nil, fmt.Errorf("%s %s: %w", op.method, op.path, transportCause(err))
 	}
 	answer, err := readBounded(resp.Body)
+	if closeErr := resp.Body.Close(); err == nil {
+		err = closeErr
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read answer: %w", op.method, op.path, err)
 	}
@@ -261,17 +264,13 @@ func (c *Client) newRequest(ctx context.Context, op call, body []byte) (*http.Re
 	return req, nil
 }
 
-// readBounded reads a whole answer and closes it.
-func readBounded(body io.ReadCloser) ([]byte, error) {
+// readBounded reads a whole answer.
+func readBounded(body io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(body, maxResponseBytes+1))
-	closeErr := body.Close()
-	switch {
-	case err != nil:
-		return nil, err
-	case len(b) > maxResponseBytes:
+	if err == nil && len(b) > maxResponseBytes {
 		return nil, ErrResponseTooLarge
 	}
-	return b, closeErr
+	return b, err
 }
 
 // transportCause takes the URL off an error of net/http: method and path are named already, and the query stays out.

@@ -10,17 +10,17 @@ import (
 
 // What a caller can test for with errors.Is. The first three are also what an *APIError is.
 var (
-	// ErrNotFound: the subscription or organization is not there (404).
+	// ErrNotFound means: the subscription or organization is not there (404).
 	ErrNotFound = errors.New("not found")
-	// ErrUnauthorized: the credentials were not accepted (401).
+	// ErrUnauthorized means: the credentials were not accepted (401).
 	ErrUnauthorized = errors.New("not authorized")
-	// ErrAlreadyExists: the organization has a subscription for that product already (400 "Record already exists").
+	// ErrAlreadyExists means: the organization has a subscription for that product already (400 "Record already exists").
 	ErrAlreadyExists = errors.New("record already exists")
-	// ErrResponseTooLarge: the answer is longer than 1 MiB and was not read.
+	// ErrResponseTooLarge means: the answer is longer than 1 MiB and was not read.
 	ErrResponseTooLarge = errors.New("answer is larger than 1 MiB")
-	// ErrMalformedResponse: the answer says success but is not what the call returns.
+	// ErrMalformedResponse means: the answer says success but is not what the call returns.
 	ErrMalformedResponse = errors.New("malformed answer")
-	// ErrInvalidArgument: the call was not sent, because an argument cannot be right.
+	// ErrInvalidArgument means: the call was not sent, because an argument cannot be right.
 	ErrInvalidArgument = errors.New("invalid argument")
 )
 

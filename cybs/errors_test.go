@@ -3,6 +3,7 @@ package cybs
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,18 +91,22 @@ func TestAPIErrorIsWhatItMeans(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		err  APIError
-		want error
+		want []error
 	}{
-		{APIError{StatusCode: 404}, ErrNotFound},
-		{APIError{StatusCode: 401}, ErrUnauthorized},
-		{APIError{StatusCode: 400, Message: "Error: Record already exists for product"}, ErrAlreadyExists},
-		{APIError{StatusCode: 409}, ErrAlreadyExists},
+		{APIError{StatusCode: 404}, []error{ErrNotFound}},
+		{APIError{StatusCode: 401}, []error{ErrUnauthorized}},
+		{APIError{StatusCode: 400, Message: "Error: Record already exists for product"}, []error{ErrAlreadyExists}},
+		{APIError{StatusCode: 409}, []error{ErrAlreadyExists}},
 		{APIError{StatusCode: 400, Message: "Bad"}, nil},
 	} {
+		var got []error
 		for _, target := range []error{ErrNotFound, ErrUnauthorized, ErrAlreadyExists} {
-			if got := errors.Is(&tc.err, target); got != (target == tc.want) {
-				t.Errorf("%+v: is %v: %v", tc.err, target, got)
+			if errors.Is(&tc.err, target) {
+				got = append(got, target)
 			}
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%v: got %v, want %v", &tc.err, got, tc.want)
 		}
 	}
 }

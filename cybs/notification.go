@@ -117,7 +117,7 @@ func (n *Notification) fill(h http.Header, env envelope) {
 	n.take(&n.RequestType, "requestType", env.requestType)
 	n.take(&n.NotificationID, "notificationId", env.notificationID)
 	n.take(&n.EventDate, "eventDate", env.eventDate)
-	n.EventTime, _ = parseTime(n.EventDate) // a date that cannot be read is shown as text
+	n.EventTime = parseTime(n.EventDate)
 	if text := memberText(env.retryNumber); text != "" {
 		number := parseRetryNumber(text)
 		if h.Get(HeaderRetryCount) != "" && number != n.RetryNumber {

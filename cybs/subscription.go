@@ -266,10 +266,10 @@ func normalURL(s string) string {
 		return s
 	}
 	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	switch {
-	case u.Scheme == "https":
+	switch u.Scheme {
+	case "https":
 		u.Host = strings.TrimSuffix(u.Host, ":443")
-	case u.Scheme == "http":
+	case "http":
 		u.Host = strings.TrimSuffix(u.Host, ":80")
 	}
 	return u.String()

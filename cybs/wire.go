@@ -122,7 +122,7 @@ func (t *flexTime) UnmarshalJSON(b []byte) error {
 	if err := s.UnmarshalJSON(b); err != nil {
 		return err
 	}
-	t.Time, _ = parseTime(string(s)) // see above
+	t.Time = parseTime(string(s))
 	return nil
 }
 
@@ -133,17 +133,18 @@ var timeLayouts = [...]string{
 	"2006-01-02 15:04:05Z07:00",
 }
 
-func parseTime(s string) (time.Time, bool) {
+// parseTime reads any of them; what is none is the zero time.
+func parseTime(s string) time.Time {
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > 40 {
-		return time.Time{}, false
+		return time.Time{}
 	}
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
+			return t.UTC()
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}
 }
 
 func normalAlgorithm(s string) Algorithm {
