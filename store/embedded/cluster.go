@@ -29,7 +29,7 @@ type cluster struct {
 func (c cluster) command(ctx context.Context, death syscall.Signal, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.bin.dir, program), args...) //nolint:gosec // the directory was inspected
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"} //nolint:forbidigo // handed through, it decides nothing here
 	cmd.SysProcAttr = c.acc.sysProcAttr(death)
 	return cmd
 }

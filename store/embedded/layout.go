@@ -93,7 +93,7 @@ func (l layout) acquire() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotWritable, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits in an int
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		closeErr := f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(fmt.Errorf("%w in %s; stop it or choose another folder", ErrInUse, l.dir), closeErr)

@@ -108,7 +108,7 @@ func each(t *testing.T, test func(t *testing.T, who identity)) {
 func openDir(t *testing.T) string {
 	t.Helper()
 	dir := closedDir(t)
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // that is the point
+	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -135,7 +135,7 @@ func nobody() *syscall.Credential {
 	}
 	uid, _ := strconv.Atoi(u.Uid)
 	gid, _ := strconv.Atoi(u.Gid)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // from the passwd file
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 func nobodysDir(t *testing.T) string {
@@ -180,7 +180,7 @@ type process struct {
 // launch starts a server and does not wait for it.
 func launch(t *testing.T, who identity, exe, dir string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), exe), errs: &strings.Builder{}} //nolint:gosec // this program
+	p := &process{cmd: exec.CommandContext(t.Context(), exe), errs: &strings.Builder{}}
 	p.cmd.Env = append(os.Environ(), helperDir+"="+dir)
 	p.cmd.Dir = "/"
 	p.cmd.Stderr = p.errs

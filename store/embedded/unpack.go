@@ -87,7 +87,7 @@ func writeEntry(root *os.Root, name string, header *tar.Header, content io.Reade
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, content) //nolint:gosec // bounded by unpack's limit
+	_, err = io.Copy(f, content)
 	return errors.Join(err, f.Close())
 }
 

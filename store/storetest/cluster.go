@@ -67,7 +67,7 @@ func (c *cluster) launch(ctx context.Context) error {
 	if c.dir, err = os.MkdirTemp("", abandonedDirs); err != nil {
 		return fmt.Errorf("make a folder for the test database: %w", err)
 	}
-	if err := os.Chmod(c.dir, 0o711); err != nil { //nolint:gosec // as root, PostgreSQL runs as another user
+	if err := os.Chmod(c.dir, 0o711); err != nil {
 		return fmt.Errorf("make a folder for the test database: %w", err)
 	}
 	c.server, err = embedded.Start(ctx, embedded.Config{
@@ -112,11 +112,11 @@ func removeAbandoned() {
 		if err != nil || time.Since(info.ModTime()) < abandonedAge {
 			continue
 		}
-		lock, err := os.Open(filepath.Join(dir, "pg", "lock")) //nolint:gosec // a name of ours
+		lock, err := os.Open(filepath.Join(dir, "pg", "lock"))
 		if err != nil {
 			continue
 		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil { //nolint:gosec // a descriptor fits in an int
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			_ = os.RemoveAll(dir) // it is only tidying: another user's stays
 		}
 		_ = lock.Close() // only read

@@ -36,10 +36,10 @@ func TestDatabasesAreMigratedAndApart(t *testing.T) {
 	}
 }
 
-func TestDatabaseIsDroppedAtTheEndOfItsTest(t *testing.T) {
+func TestDatabaseIsDroppedAtTheEndOfItsTest(t *testing.T) { //nolint:tparallel // the subtest's end is waited for
 	t.Parallel()
 	var url string
-	t.Run("user", func(t *testing.T) { //nolint:paralleltest // its end is waited for
+	t.Run("user", func(t *testing.T) {
 		url = storetest.Database(t)
 		conn, err := pgx.Connect(t.Context(), url) // left open on purpose: dropping is forced
 		if err != nil || conn.Ping(t.Context()) != nil {
