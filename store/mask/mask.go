@@ -1,0 +1,235 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+const (
+	stars = "***"
+	// maxNested bounds how often JSON text inside a JSON string is opened.
+	maxNested = 4
+)
+
+// JSON masks a body. Valid JSON stays valid: a number that is hidden becomes a string. JSON text inside a string is
+// masked as JSON. What is no valid JSON is masked as Text does.
+func JSON(raw []byte) Result { return maskJSON(raw, 0) }
+
+func maskJSON(raw []byte, nested int) Result {
+	if !json.Valid(raw) {
+		return Text(raw)
+	}
+	w := walker{editor: editor{src: raw}, nested: nested}
+	w.walk()
+	return w.result()
+}
+
+// frame is an object or array that the walker is in.
+type frame struct {
+	object bool
+	key    bool   // a member's name comes next
+	name   string // of the member that is being read; for an array that of the member that holds it
+	parent string // name of the member that holds this
+	field  field  // of the member that is being read
+}
+
+// walker goes over valid JSON once.
+type walker struct {
+	editor
+	stack  []frame
+	nested int
+}
+
+func (w *walker) walk() {
+	for i := 0; i < len(w.src); {
+		switch c := w.src[i]; {
+		case c == '"':
+			end := stringEnd(w.src, i)
+			w.text(i, end)
+			i = end
+		case c == '-' || isDigit(c):
+			end := i + 1
+			for end < len(w.src) && isNumberByte(w.src[end]) {
+				end++
+			}
+			w.number(i, end)
+			i = end
+		default:
+			w.structure(c)
+			i++
+		}
+	}
+}
+
+func (w *walker) top() *frame {
+	if len(w.stack) == 0 {
+		return &frame{}
+	}
+	return &w.stack[len(w.stack)-1]
+}
+
+func (w *walker) structure(c byte) {
+	top := w.top()
+	switch c {
+	case '{':
+		w.stack = append(w.stack, frame{object: true, key: true, parent: top.name})
+	case '[':
+		w.stack = append(w.stack, frame{name: top.name, parent: top.parent, field: top.field})
+	case '}', ']':
+		w.stack = w.stack[:len(w.stack)-1]
+	case ',':
+		top.key = top.object
+	case ':':
+		top.key = false
+	}
+}
+
+// text judges a string, quotes included.
+func (w *walker) text(start, end int) {
+	top := w.top()
+	inside := w.src[start+1 : end-1]
+	isName := top.object && top.key
+	escaped := bytes.IndexByte(inside, '\\') >= 0
+	if escaped {
+		inside = unescape(w.src[start:end])
+	}
+	f := top.field
+	if isName {
+		top.name = string(inside[:min(len(inside), maxName+1)])
+		top.field = fieldOf(top.parent, top.name)
+		f = plain
+	}
+	switch {
+	case f == codeField || f == trackField || f == shortCode && isShortCode(inside):
+		if len(inside) > 0 {
+			w.replaceQuoted(start, end, `"`+stars+`"`, hiddenKind(f), 1)
+		}
+	case escaped || looksLikeJSON(inside):
+		w.inner(start, end, inside, f)
+	default:
+		n := numbers{e: &w.editor, from: start + 1, to: end - 1, field: f}
+		n.hide()
+	}
+}
+
+// inner masks the decoded text of a string and encodes it again only when something was found.
+func (w *walker) inner(start, end int, inside []byte, f field) {
+	var masked Result
+	if looksLikeJSON(inside) && w.nested < maxNested {
+		masked = maskJSON(inside, w.nested+1)
+	} else {
+		e := editor{src: inside}
+		n := numbers{e: &e, to: len(inside), field: f}
+		n.hide()
+		masked = e.result()
+	}
+	if masked.Found > 0 {
+		w.replaceQuoted(start, end, quote(masked.Text), masked.Spans[0].Kind, 1)
+	}
+}
+
+func (w *walker) number(start, end int) {
+	top := w.top()
+	literal := w.src[start:end]
+	switch f := top.field; f {
+	case codeField, trackField:
+		w.replaceQuoted(start, end, `"`+stars+`"`, hiddenKind(f), 1)
+	case shortCode:
+		if isShortCode(literal) {
+			w.replaceQuoted(start, end, `"`+stars+`"`, SecurityCode, 1)
+		}
+	case idField:
+	default:
+		digits := wholeDigits(literal)
+		if isCard(digits) || f == cardField && len(digits) >= minNamed {
+			w.replaceQuoted(start, end, `"`+maskDigits(digits)+`"`, CardNumber, 1)
+		}
+	}
+}
+
+func hiddenKind(f field) Kind {
+	if f == trackField {
+		return Track
+	}
+	return SecurityCode
+}
+
+func isShortCode(text []byte) bool {
+	return (len(text) == 3 || len(text) == 4) && allDigits(text)
+}
+
+// wholeDigits writes a JSON number out in digits: 4.1e3 is 4100. Nil for what is no whole number of card length.
+func wholeDigits(literal []byte) []byte {
+	if literal[0] == '-' {
+		literal = literal[1:]
+	}
+	mantissa, exponent, _ := bytes.Cut(bytes.ToLower(literal), []byte("e"))
+	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
+	if len(whole) > maxCard {
+		return nil
+	}
+	shift := 0
+	if len(exponent) > 0 {
+		exponent = bytes.TrimPrefix(exponent, []byte("+"))
+		if len(exponent) == 0 || len(exponent) > 2 || !allDigits(exponent) {
+			return nil // negative, or far longer than a card number
+		}
+		for _, c := range exponent {
+			shift = shift*10 + int(c-'0')
+		}
+	}
+	fraction = bytes.TrimRight(fraction, "0")
+	if len(fraction) > shift || len(whole)+shift > maxCard+1 {
+		return nil
+	}
+	digits := make([]byte, 0, maxCard+1)
+	digits = append(append(digits, whole...), fraction...)
+	for range shift - len(fraction) {
+		digits = append(digits, '0')
+	}
+	digits = bytes.TrimLeft(digits, "0")
+	if len(digits) > maxCard {
+		return nil
+	}
+	return digits
+}
+
+func isNumberByte(c byte) bool {
+	return isDigit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
+}
+
+// stringEnd returns the place after the closing quote of the string that begins at start.
+func stringEnd(src []byte, start int) int {
+	for i := start + 1; i < len(src); i++ {
+		switch src[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(src)
+}
+
+func unescape(quoted []byte) []byte {
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return quoted[1 : len(quoted)-1] // the text around it is valid, so this does not happen
+	}
+	return []byte(s)
+}
+
+func quote(text []byte) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(string(text)); err != nil {
+		return `"` + stars + `"` // strings always encode
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+func looksLikeJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 1 && (text[0] == '{' || text[0] == '[')
+}

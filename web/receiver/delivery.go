@@ -1,0 +1,138 @@
+package receiver
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/mask"
+)
+
+const (
+	maxHeaders     = 100
+	maxHeaderValue = 4 << 10
+)
+
+// delivery makes the row of a request. Its texts are clean: Postgres takes every one of them.
+func (r *Receiver) delivery(req *http.Request, e *endpoint, body []byte, v verdict, received time.Time) *store.Delivery {
+	n := v.notification
+	d := &store.Delivery{
+		ID: store.NewID(received), ReceivedAt: received, EndpointID: e.ID, SubscriptionID: e.SubscriptionID, OrganizationID: e.OrganizationID,
+		ProductID: n.ProductID, EventType: n.EventType, WebhookID: n.WebhookID, TraceID: n.TransactionTraceID, RequestType: n.RequestType,
+		RetryNumber: n.RetryNumber, EventDate: n.EventDate,
+		Verdict: v.verdict, Reason: v.reason, ReasonDetail: clean(v.detail), KeyID: v.verification.KeyID,
+		Variant: string(v.verification.Variant), EnvelopeSigned: v.verification.EnvelopeSigned, SignedAt: v.verification.SignedAt,
+		Answered: http.StatusOK, Source: r.source(req), TLS: tlsFacts(req.TLS), Headers: keptHeaders(req), Body: body,
+	}
+	if v.verdict == store.Rejected {
+		d.Answered = http.StatusUnauthorized
+	}
+	if d.ProductID == "" {
+		d.ProductID = productOf(e, "")
+	}
+	return d
+}
+
+// source is where the request came from: the last address that no trusted proxy vouches for.
+func (r *Receiver) source(req *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(req.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := plainAddr(peer.Addr())
+	if !r.trusted(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(req.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			return addr
+		}
+		if addr = plainAddr(next); !r.trusted(addr) {
+			return addr
+		}
+	}
+	return addr
+}
+
+// plainAddr drops what Postgres' inet does not know.
+func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
+func (r *Receiver) trusted(addr netip.Addr) bool {
+	return slices.ContainsFunc(r.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+func tlsFacts(state *tls.ConnectionState) string {
+	if state == nil {
+		return ""
+	}
+	return tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+}
+
+// keptHeaders returns the headers in order of their names, without credentials and card numbers.
+func keptHeaders(req *http.Request) []store.Header {
+	names := make([]string, 0, len(req.Header))
+	for name := range req.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	headers := make([]store.Header, 0, len(names)+1)
+	headers = append(headers, store.Header{"Host", clean(req.Host)})
+	for _, name := range names {
+		for _, value := range req.Header[name] {
+			if len(headers) == maxHeaders {
+				return headers
+			}
+			if value, keep := keptValue(name, value); keep {
+				headers = append(headers, store.Header{name, value})
+			}
+		}
+	}
+	return headers
+}
+
+// keptValue returns what is kept of a header line. Credentials are told apart by a digest, without their text.
+func keptValue(name, value string) (string, bool) {
+	switch lower := strings.ToLower(name); {
+	case lower == "cookie":
+		return "", false
+	case lower == "authorization", lower == "proxy-authorization":
+		scheme, credentials, both := strings.Cut(value, " ")
+		if !both {
+			return digest(value), true
+		}
+		return clean(scheme) + " " + digest(credentials), true
+	case strings.Contains(lower, "token"), strings.Contains(lower, "secret"), strings.Contains(lower, "password"), strings.Contains(lower, "api-key"), strings.Contains(lower, "apikey"):
+		return digest(value), true
+	case strings.HasPrefix(lower, "v-c-"):
+		return clean(value), true
+	}
+	return clean(string(mask.Text([]byte(value)).Text)), true
+}
+
+func digest(credentials string) string {
+	sum := sha256.Sum256([]byte(credentials))
+	return "sha256:" + hex.EncodeToString(sum[:8])
+}
+
+// clean makes a text that Postgres takes and a page can show: valid UTF-8 without control characters, of bounded length.
+func clean(s string) string {
+	if len(s) > maxHeaderValue {
+		s = s[:maxHeaderValue]
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return utf8.RuneError
+		}
+		return c
+	}, s)
+}

@@ -1,0 +1,109 @@
+package receiver
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/mask"
+)
+
+// minHorizon is the least time in which a retry is looked for.
+const minHorizon = time.Hour
+
+// describe reads a verified delivery for grouping. It never fails: what cannot be read is described as unreadable.
+func (g *grouper) describe(d store.Delivery) (described store.Description) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.log.Error("a delivery could not be described", "delivery", d.ID.String(), "panic", fmt.Sprintf("%T", p), "stack", stack())
+			described = unreadable(d)
+		}
+	}()
+	if d.Body == nil {
+		return unreadable(d) // sealed with a key that is gone
+	}
+	n, err := cybs.ParseNotification(headersOf(d), d.Body)
+	if err != nil || n.Payload == nil {
+		described = unreadable(d)
+		described.EventOrganization, described.Test = n.EventOrganizationID, n.Test
+		described.Payload = searchable(d.Body)
+		return described
+	}
+	payload := mask.JSON(n.Payload).Text
+	described = store.Description{
+		EventOrganization: n.EventOrganizationID, Test: n.Test,
+		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
+		Payload:  searchable(n.Payload), Horizon: g.horizon(d.SubscriptionID),
+	}
+	described.Fingerprint, described.Loose = fingerprints(d, n)
+	described.ObjectID, described.Summary = summarize(payload, n.Test)
+	return described
+}
+
+// unreadable describes what is not a notification in a form we know. Its bytes are its identity.
+func unreadable(d store.Delivery) store.Description {
+	return store.Description{Fingerprint: d.BodySHA256[:], Loose: d.BodySHA256[:]}
+}
+
+// fingerprints are what stays the same when a notification is sent again (design.md section 4): webhook id, event type, event date and the
+// payload as it was written, without white space. The loose one leaves the date out.
+//
+// A test's payload never changes and its date has only seconds, so the attempt's trace id takes part in the strict one: two tests are
+// two notifications. A retried test is found by the loose one.
+func fingerprints(d store.Delivery, n *cybs.Notification) (strict, loose []byte) {
+	payload := cybs.CompactJSON(make([]byte, 0, len(n.Payload)), n.Payload)
+	sum := func(parts ...string) []byte {
+		h := sha256.New()
+		for _, p := range parts {
+			// Lengths keep parts apart: no member can be made to look like two.
+			_, _ = fmt.Fprintf(h, "%d:%s,", len(p), p) // hashes do not fail
+		}
+		h.Write(payload)
+		return h.Sum(nil)
+	}
+	loose = sum(d.WebhookID, d.EventType)
+	if n.Test {
+		return sum(d.WebhookID, d.EventType, d.EventDate, d.TraceID), loose
+	}
+	return sum(d.WebhookID, d.EventType, d.EventDate), loose
+}
+
+func headersOf(d store.Delivery) http.Header {
+	h := make(http.Header, len(d.Headers))
+	for _, line := range d.Headers {
+		h.Add(line[0], line[1])
+	}
+	return h
+}
+
+// horizon is how long after the first attempt a retry may come: twice what the subscription's policy covers, since repeated sequences are
+// documented vaguely, and never less than an hour.
+func (g *grouper) horizon(subscriptionID int64) time.Duration {
+	policy := cybs.DefaultRetryPolicy()
+	if e := g.endpoints.ofSubscription(subscriptionID); e != nil {
+		p := e.RetryPolicy
+		policy = cybs.RetryPolicy{
+			Algorithm: cybs.Algorithm(p.Algorithm), FirstRetry: p.FirstRetry, Interval: p.Interval, NumberOfRetries: p.NumberOfRetries,
+			RepeatSequenceCount: p.RepeatSequenceCount, RepeatSequenceWaitTime: p.RepeatSequenceWaitTime, DeactivateFlag: p.DeactivateFlag,
+		}
+	}
+	return max(2*policy.Cover(), minHorizon)
+}
+
+// searchable returns a masked copy that Postgres' jsonb takes, nil when there is none. JSON text in a string is opened.
+func searchable(raw []byte) json.RawMessage {
+	if len(raw) > 0 && raw[0] == '"' {
+		var text string
+		if err := json.Unmarshal(raw, &text); err == nil && json.Valid([]byte(text)) {
+			raw = []byte(text)
+		}
+	}
+	if !json.Valid(raw) {
+		return nil
+	}
+	return storable(mask.JSON(raw).Text)
+}

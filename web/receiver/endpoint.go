@@ -1,0 +1,215 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/store"
+)
+
+const (
+	// missInterval is how often an unknown path or key may make us look into the database.
+	missInterval = time.Second
+	// maxWaiting bounds the callers that wait for one look: a slow database piles nothing up.
+	maxWaiting = 64
+	// loadTimeout bounds one look.
+	loadTimeout = 5 * time.Second
+	// listenPause is how long to wait before listening again after the connection broke.
+	listenPause = time.Second
+)
+
+// endpoint is what the receiver knows of an endpoint and its organization.
+type endpoint struct {
+	store.Endpoint
+	keys *keyring
+}
+
+// keyring holds an organization's signature keys, former ones included, or why they cannot be used.
+type keyring struct {
+	keys map[string]cybs.Key
+	err  error
+}
+
+func (k *keyring) lookup(keyID string) (cybs.Key, bool) {
+	key, ok := k.keys[keyID]
+	return key, ok
+}
+
+// table is one state of all endpoints; it is replaced and never changed.
+type table struct {
+	byToken        map[string]*endpoint
+	bySubscription map[int64]*endpoint
+}
+
+// endpoints keeps every endpoint in memory, in step with the database.
+type endpoints struct {
+	store *store.Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	current atomic.Pointer[table]
+
+	waiting atomic.Int32 // callers of lookAgain
+	loading sync.Mutex   // held while reading the database
+	looked  time.Time    // when the last read ended; under loading
+	failed  error        // what the last read ended with; under loading
+}
+
+// errBusy means that too many wait for the same look into the database already.
+var errBusy = errors.New("too many wait for the database")
+
+func newEndpoints(st *store.Store, log *slog.Logger, now func() time.Time) *endpoints {
+	e := &endpoints{store: st, log: log, now: now}
+	e.current.Store(&table{})
+	return e
+}
+
+// find returns the endpoint of a token. ErrNotFound when there is none; any other error means that nobody can tell now.
+func (e *endpoints) find(ctx context.Context, token string) (*endpoint, error) {
+	if found, ok := e.current.Load().byToken[token]; ok {
+		return found, nil
+	}
+	return e.findAgain(ctx, token)
+}
+
+// findAgain is find after a look into the database, for when what is in memory may be out of date.
+func (e *endpoints) findAgain(ctx context.Context, token string) (*endpoint, error) {
+	if err := e.lookAgain(ctx); err != nil {
+		return nil, err
+	}
+	if found, ok := e.current.Load().byToken[token]; ok {
+		return found, nil
+	}
+	return nil, store.ErrNotFound
+}
+
+// ofSubscription returns the endpoint of a subscription, nil when it has none any more.
+func (e *endpoints) ofSubscription(id int64) *endpoint { return e.current.Load().bySubscription[id] }
+
+// lookAgain reads the database because something is missing from memory: another replica may have made it just now. However
+// often it is called, the database is read at most once in missInterval.
+func (e *endpoints) lookAgain(ctx context.Context) error {
+	defer e.waiting.Add(-1)
+	if e.waiting.Add(1) > maxWaiting {
+		return errBusy
+	}
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	if since := e.now().Sub(e.looked); since >= 0 && since < missInterval {
+		return e.failed
+	}
+	return e.load(ctx)
+}
+
+// reload reads the database because it has changed.
+func (e *endpoints) reload(ctx context.Context) error {
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	return e.load(ctx)
+}
+
+// load is called with loading held.
+func (e *endpoints) load(ctx context.Context) error {
+	// One caller's end must not fail the others who wait for the same read.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	next, err := e.read(ctx)
+	e.looked = e.now()
+	if e.failed = err; err != nil {
+		return err
+	}
+	e.current.Store(next)
+	return nil
+}
+
+func (e *endpoints) read(ctx context.Context) (*table, error) {
+	list, err := e.store.ListEndpoints(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints: %w", err)
+	}
+	next := &table{byToken: make(map[string]*endpoint, len(list)), bySubscription: make(map[int64]*endpoint, len(list))}
+	rings := make(map[int64]*keyring)
+	for _, item := range list {
+		ring, ok := rings[item.OrganizationID]
+		if !ok {
+			if ring, err = e.readKeys(ctx, item.OrganizationID); err != nil {
+				return nil, err
+			}
+			rings[item.OrganizationID] = ring
+		}
+		found := &endpoint{Endpoint: item, keys: ring}
+		next.byToken[item.Token] = found
+		next.bySubscription[item.SubscriptionID] = found
+	}
+	return next, nil
+}
+
+// readKeys fails only when the database does: keys that do not open are a fault of one organization, and the others go on.
+func (e *endpoints) readKeys(ctx context.Context, organizationID int64) (*keyring, error) {
+	list, err := e.store.SignatureKeys(ctx, organizationID)
+	if errors.Is(err, store.ErrSealBroken) {
+		return &keyring{err: err}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read signature keys: %w", err)
+	}
+	ring := &keyring{keys: make(map[string]cybs.Key, len(list))}
+	for _, k := range list {
+		ring.keys[k.KeyID] = cybs.Key{ID: k.KeyID, Secret: cybs.Secret(k.Key), ExpiresAt: k.ExpiresAt}
+	}
+	return ring, nil
+}
+
+// listen follows the changes of all replicas until ctx ends.
+func (e *endpoints) listen(ctx context.Context) {
+	changed := make(chan struct{}, 1)
+	var following sync.WaitGroup
+	following.Go(func() { e.follow(ctx, changed) })
+	defer following.Wait()
+	tell := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	for ctx.Err() == nil {
+		err := e.store.Listen(ctx, tell, func(c store.Change) {
+			if c.Topic == store.TopicSubscriptions || c.Topic == store.TopicKeys {
+				tell()
+			}
+		})
+		if ctx.Err() == nil {
+			e.log.Warn("listening for changes ended", "err", err)
+			pause(ctx, listenPause)
+		}
+	}
+}
+
+// follow reloads when told to; many changes at once are one read.
+func (e *endpoints) follow(ctx context.Context, changed <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+		if err := e.reload(ctx); err != nil && ctx.Err() == nil {
+			e.log.Warn("endpoints could not be read", "err", err)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,65 @@
+package receiver
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/switchboardhq/switchboard/store"
+)
+
+// metrics counts. All labels come from fixed sets: reasons, causes and statuses are words of this package.
+type metrics struct {
+	deliveries *prometheus.CounterVec
+	verified   prometheus.Counter // of deliveries: the one that is hot
+	duplicates prometheus.Counter
+	refusals   *prometheus.CounterVec
+	pings      *prometheus.CounterVec
+	batch      prometheus.Histogram
+	commit     prometheus.Histogram
+	answer     prometheus.Histogram
+}
+
+func newMetrics(registry prometheus.Registerer, queueLength func() float64) (*metrics, error) {
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	seconds := prometheus.ExponentialBuckets(0.0005, 2, 15) // half a millisecond to eight seconds
+	m := &metrics{
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_deliveries_total", Help: "Deliveries answered after storing, by verdict and reason."}, []string{"verdict", "reason"}),
+		duplicates: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_delivery_duplicates_total", Help: "Deliveries equal to one that was stored before."}),
+		refusals:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_requests_refused_total", Help: "Requests answered without storing, by cause."}, []string{"cause"}),
+		pings:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_health_pings_total", Help: "Health pings by answer."}, []string{"answered"}),
+		batch:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_batch_size", Help: "Deliveries that shared a transaction.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}}),
+		commit:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_seconds", Help: "Time to commit a batch.", Buckets: seconds}),
+		answer:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_answer_seconds", Help: "Time from a delivery's first byte after the headers to its answer.", Buckets: seconds}),
+	}
+	m.verified = m.deliveries.WithLabelValues(string(store.Verified), "")
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_queue_length", Help: "Deliveries that wait for a commit."}, queueLength)
+	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, waiting} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register receiver metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) answered(d *store.Delivery, stored bool, took time.Duration) {
+	m.answer.Observe(took.Seconds())
+	switch {
+	case !stored:
+		m.duplicates.Inc()
+	case d.Verdict == store.Verified:
+		m.verified.Inc()
+	default:
+		m.deliveries.WithLabelValues(string(d.Verdict), d.Reason).Inc()
+	}
+}
+
+func (m *metrics) refused(cause string) { m.refusals.WithLabelValues(cause).Inc() }
+
+func (m *metrics) committed(size int, took time.Duration) {
+	m.batch.Observe(float64(size))
+	m.commit.Observe(took.Seconds())
+}

@@ -1,0 +1,304 @@
+package receiver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/store"
+)
+
+// Config says how to receive.
+type Config struct {
+	// Store keeps what arrives. Required.
+	Store *store.Store
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Log hears of what an operator must know; never of bodies, headers or keys. Nil discards it.
+	Log *slog.Logger
+	// Metrics takes the counters. Nil keeps them to the Receiver.
+	Metrics prometheus.Registerer
+	// Tolerance is how far a signing time may be from now. Zero means five minutes: Cybersource signs each attempt anew.
+	Tolerance time.Duration
+	// MaxBodyBytes is the longest body taken. Zero means 1 MiB.
+	MaxBodyBytes int64
+	// MaxMemory bounds the bodies that are held at one time. Zero means 64 MiB.
+	MaxMemory int64
+	// QueueSize is how many deliveries may wait for a writer; more are answered 503. Zero means 1,024.
+	QueueSize int
+	// Writers is how many transactions run at a time. Zero means 2.
+	Writers int
+	// MaxBatch is how many deliveries share a transaction at most. Zero means 64.
+	MaxBatch int
+	// CommitTimeout is how long a delivery's commit may take. Zero means five seconds.
+	CommitTimeout time.Duration
+	// Ungrouped commits every delivery alone, by as many writers as the pool has connections. It exists to be measured against.
+	Ungrouped bool
+	// TrustedProxies are those whose X-Forwarded-For says where a request came from. Empty: nobody's counts.
+	TrustedProxies []netip.Prefix
+	// RetryAfter is what a 503 asks the sender to wait. Zero means five seconds.
+	RetryAfter time.Duration
+}
+
+// Receiver is the door. Make it with New, then Start, serve Handler, and Stop when the server has been shut down.
+type Receiver struct {
+	cfg       Config
+	store     *store.Store
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+	endpoints *endpoints
+	variants  variants
+	health    *health
+	writer    *writer
+	grouper   *grouper
+	memory    *semaphore.Weighted
+	closing   atomic.Bool
+	cancel    context.CancelFunc
+	loops     sync.WaitGroup
+}
+
+// New checks the configuration. It starts nothing.
+func New(cfg Config) (*Receiver, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("make receiver: no store given")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Tolerance < 0 || cfg.MaxBodyBytes < 0 || cfg.MaxMemory < 0 || cfg.QueueSize < 0 || cfg.Writers < 0 || cfg.MaxBatch < 0 || cfg.CommitTimeout < 0 || cfg.RetryAfter < 0 {
+		return nil, errors.New("make receiver: a bound is negative")
+	}
+	setDefault(&cfg.Tolerance, cybs.DefaultTolerance)
+	setDefault(&cfg.MaxBodyBytes, 1<<20)
+	setDefault(&cfg.MaxMemory, 64<<20)
+	setDefault(&cfg.QueueSize, 1024)
+	setDefault(&cfg.Writers, 2)
+	setDefault(&cfg.MaxBatch, 64)
+	setDefault(&cfg.CommitTimeout, 5*time.Second)
+	setDefault(&cfg.RetryAfter, 5*time.Second)
+	if cfg.Ungrouped {
+		cfg.MaxBatch, cfg.Writers = 1, int(cfg.Store.Pool().Config().MaxConns)
+	}
+	if cfg.MaxBodyBytes > cfg.MaxMemory {
+		return nil, fmt.Errorf("make receiver: a body of %d bytes does not fit into %d bytes of memory", cfg.MaxBodyBytes, cfg.MaxMemory)
+	}
+	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: semaphore.NewWeighted(cfg.MaxMemory)}
+	var err error
+	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength); err != nil {
+		return nil, err
+	}
+	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
+	r.grouper = newGrouper(cfg.Store, cfg.Log, r.endpoints)
+	r.writer = newWriter(cfg, r.metrics, r.grouper.wake)
+	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
+	return r, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Start reads the endpoints and starts the writers, the grouper and the listener. ctx bounds the reading only.
+func (r *Receiver) Start(ctx context.Context) error {
+	if err := r.endpoints.reload(ctx); err != nil {
+		return fmt.Errorf("start receiver: %w", err)
+	}
+	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	r.writer.start()
+	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.health.run} {
+		r.loops.Go(func() { loop(loops) })
+	}
+	return nil
+}
+
+// Stop refuses what still comes, commits and answers what waits, groups it, and returns when all has ended or ctx has. Shut the
+// HTTP server down at the same time: its handlers wait for the commits.
+func (r *Receiver) Stop(ctx context.Context) error {
+	if r.cancel == nil {
+		return nil
+	}
+	r.closing.Store(true)
+	err := r.writer.stop(ctx)
+	if groupErr := r.grouper.drain(ctx); err == nil {
+		err = groupErr
+	}
+	r.cancel()
+	done := make(chan struct{})
+	go func() {
+		r.loops.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("stop receiver: %w", ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("stop receiver: %w", err)
+	}
+	return nil
+}
+
+const pathPrefix = "/in/"
+
+// EndpointURLs returns the public URLs of an endpoint below the receiver's public base URL.
+func EndpointURLs(base, token string) (webhookURL, healthURL string) {
+	webhookURL = strings.TrimRight(base, "/") + pathPrefix + token
+	return webhookURL, webhookURL + "/health"
+}
+
+// NewToken makes the unguessable part of an endpoint's URL: 256 random bits in lower case, because Cybersource has been seen to give
+// URLs back in lower case.
+func NewToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// Handler is the door for an http.Server; NewHTTPServer makes a fitting one.
+func (r *Receiver) Handler() http.Handler { return http.HandlerFunc(r.serve) }
+
+// Time-outs of the receiver's http.Server. Cybersource publishes none of its own; these are far above what a delivery
+// takes and short enough that slow senders do not pile up.
+const (
+	ReadHeaderTimeout = 5 * time.Second
+	ReadTimeout       = 15 * time.Second
+	WriteTimeout      = 30 * time.Second
+	IdleTimeout       = 90 * time.Second
+	MaxHeaderBytes    = 32 << 10
+)
+
+// NewHTTPServer returns a server with the time-outs that fit the receiver's handler.
+func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout,
+		IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
+	start := r.now()
+	defer func() {
+		if p := recover(); p != nil {
+			// What panicked was not stored, or not yet known to be: the sender tries again.
+			r.log.Error("receiver panicked", "panic", fmt.Sprintf("%T", p), "stack", stack())
+			r.metrics.refused("panic")
+			r.unavailable(w)
+		}
+	}()
+	r.route(w, req, start)
+}
+
+// route finds the endpoint first: a stranger costs neither a read nor a row.
+func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Time) {
+	token, ok := endpointToken(req.URL.Path)
+	if !ok {
+		r.refuse(w, http.StatusNotFound, "path")
+		return
+	}
+	e, err := r.endpoints.find(req.Context(), token)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		r.refuse(w, http.StatusNotFound, "path")
+		return
+	case err != nil:
+		r.metrics.refused("database")
+		r.unavailable(w)
+		return
+	}
+	switch req.Method {
+	case http.MethodGet, http.MethodHead:
+		r.ping(w, req, e)
+	case http.MethodPost:
+		r.receive(w, req, e, start)
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		r.refuse(w, http.StatusMethodNotAllowed, "method")
+	}
+}
+
+// endpointToken takes the token out of /in/<token> or /in/<token>/health. Both take notifications and pings alike: what was sent to
+// the wrong one is not lost.
+func endpointToken(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, pathPrefix)
+	if !ok {
+		return "", false
+	}
+	token, tail, _ := strings.Cut(rest, "/")
+	if token == "" || tail != "" && tail != "health" {
+		return "", false
+	}
+	return strings.ToLower(token), true
+}
+
+// receive is a delivery's way, one call a step.
+func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint, start time.Time) {
+	if r.closing.Load() {
+		r.metrics.refused("stopping")
+		r.unavailable(w)
+		return
+	}
+	body, release, ok := r.read(w, req)
+	if !ok {
+		return
+	}
+	defer release()
+	if len(body) == 0 {
+		r.ping(w, req, e)
+		return
+	}
+	v, err := r.judge(req.Context(), e, req.Header, body, start)
+	if err != nil {
+		r.log.Error("signature keys cannot be used", "organization", e.OrganizationID, "err", err)
+		r.metrics.refused("keys")
+		r.unavailable(w)
+		return
+	}
+	d := r.delivery(req, e, body, v, start)
+	result := r.writer.write(d)
+	if result.err != nil {
+		r.metrics.refused(result.refusal)
+		r.unavailable(w)
+		return
+	}
+	r.metrics.answered(d, result.stored, r.now().Sub(start))
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(d.Answered)
+}
+
+// unavailable answers 503: nothing was stored, and the sender is to try again.
+func (r *Receiver) unavailable(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(r.cfg.RetryAfter.Seconds())))
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+func (r *Receiver) refuse(w http.ResponseWriter, status int, cause string) {
+	r.metrics.refused(cause)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(status)
+}
+
+func (r *Receiver) queueLength() float64 { return float64(len(r.writer.queue)) }
