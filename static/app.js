@@ -113,6 +113,9 @@
       post(form, e.submitter);
       const narrow = document.body.classList.toggle("rail-narrow");
       e.submitter.value = narrow ? "wide" : "narrow";
+      for (const link of all("a.rail-link")) {
+        if (narrow) link.title = link.querySelector(".rail-label").textContent; else link.removeAttribute("title");
+      }
       e.submitter.querySelector(".rail-label").textContent = narrow ? "Widen" : "Collapse";
     } else if (form.matches("[data-zone-form]")) {
       form.querySelector("[data-browser-zone]").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
