@@ -40,7 +40,7 @@ func TestAdminAPIDoesWhatTheMethodsDo(t *testing.T) {
 	h.Await(t, "the attempt's record", func() bool { return len(h.outcomes(sub.WebhookID)) == 1 })
 	var attempts []sandbox.Attempt
 	if status := h.admin(t, http.MethodGet, "/deliveries?kind=notification&webhookId="+sub.WebhookID, "", &attempts); status != http.StatusOK ||
-		len(attempts) != 1 || attempts[0].Fault != sandbox.FaultStaleTimestamp || attempts[0].StatusCode != 200 || attempts[0].TraceID != result.TraceIDs[0] {
+		len(attempts) != 1 || attempts[0].Fault != sandbox.FaultStaleTimestamp || attempts[0].StatusCode != http.StatusOK || attempts[0].TraceID != result.TraceIDs[0] {
 		t.Errorf("deliveries: %d %+v", status, attempts)
 	}
 	var list []sandbox.SubscriptionState

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -56,9 +57,8 @@ func send(t *testing.T, req *http.Request) (int, http.Header, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, resp.Header, string(b)
@@ -90,8 +90,10 @@ func TestAnswersToWrongRequests(t *testing.T) {
 		"unknown webhook":      {http.MethodGet, webhooks + "/nobody", "", nil, 404, `{"reason":"NOT_FOUND","message":"Webhook nobody not found","details":[]}`},
 		"unknown webhook, v1":  {http.MethodGet, "/notification-subscriptions/v1/webhooks/nobody", "", nil, 404, `{"statusCode":404,"reason":"NOT_FOUND"`},
 		"foreign organization": {http.MethodGet, "/notification-subscriptions/v2/products/nobody", "", nil, 404, `"NOT_FOUND"`},
-		"list without organization": {http.MethodGet, webhooks, "", nil, 400,
-			`{"field":"organizationId","reason":"MISSING_FIELD"}`},
+		"list without organization": {
+			http.MethodGet, webhooks, "", nil, 400,
+			`{"field":"organizationId","reason":"MISSING_FIELD"}`,
+		},
 		"empty list":   {http.MethodGet, webhooks + "?organizationId=sandbox_org&productId=payments", "", nil, 404, `"NOT_FOUND"`},
 		"no body":      {http.MethodPost, webhooks, "", nil, 400, `"status":"INVALID_REQUEST"`},
 		"no JSON":      {http.MethodPost, webhooks, "<xml/>", nil, 400, `not valid JSON`},
@@ -101,8 +103,10 @@ func TestAnswersToWrongRequests(t *testing.T) {
 		"no events":    {http.MethodPost, webhooks, with(`["payments.voids.failed"]`, "[]"), nil, 400, `{"field":"products[0].eventTypes","reason":"MISSING_FIELD"}`},
 		"no product":   {http.MethodPost, webhooks, with(`"eCheck"`, `""`), nil, 400, `{"field":"products[0].productId","reason":"MISSING_FIELD"}`},
 		"relative URL": {http.MethodPost, webhooks, with("https://a.example.com/h", "/h"), nil, 400, `{"field":"webhookUrl","reason":"INVALID_DATA"}`},
-		"malformed port, as the guide prints": {http.MethodPost, webhooks, with("https://a.example.com/h", "https://a.example.com:8443:/h"), nil, 400,
-			`{"field":"webhookUrl","reason":"INVALID_DATA"}`},
+		"malformed port, as the guide prints": {
+			http.MethodPost, webhooks, with("https://a.example.com/h", "https://a.example.com:8443:/h"), nil, 400,
+			`{"field":"webhookUrl","reason":"INVALID_DATA"}`,
+		},
 		"unknown policy":      {http.MethodPost, webhooks, with(`"KEY"`, `"frogs"`), nil, 400, `{"field":"securityPolicy.securityType","reason":"INVALID_DATA"}`},
 		"oAuth without URL":   {http.MethodPost, webhooks, with(`"KEY"`, `"oAuth"`), nil, 400, `{"field":"securityPolicy.config","reason":"MISSING_FIELD"}`},
 		"unknown algorithm":   {http.MethodPost, webhooks, with(`"name"`, `"retryPolicy":{"algorithm":"EXPONENTIAL"},"name"`), nil, 400, `{"field":"retryPolicy.algorithm","reason":"INVALID_DATA"}`},
@@ -115,8 +119,10 @@ func TestAnswersToWrongRequests(t *testing.T) {
 		"key without members": {http.MethodPost, keysSym, "{}", nil, 400, `"errorInformation":{"reason":"MISSING_FIELD","details":[{"field":"clientRequestAction"`},
 		"key of wrong tenant": {http.MethodPost, keysSym, key("CREATE", "sharedSecret", "nrtd", "other"), nil, 400, `{"field":"keyInformation.tenant","reason":"INVALID_DATA"}`},
 		"key refresh":         {http.MethodPost, keysSym, key("REFRESH", "sharedSecret", "nrtd", "sandbox_org"), nil, 400, `{"field":"clientRequestAction","reason":"INVALID_DATA"}`},
-		"certificate that is none": {http.MethodPost, "/kms/egress/v2/keys-asym",
-			strings.Replace(key("STORE", "publickey", "nrtd", "sandbox_org"), `"keyType"`, `"pub":"AAAA","keyType"`, 1), nil, 400, "Key invalid or validity too long"},
+		"certificate that is none": {
+			http.MethodPost, "/kms/egress/v2/keys-asym",
+			strings.Replace(key("STORE", "publickey", "nrtd", "sandbox_org"), `"keyType"`, `"pub":"AAAA","keyType"`, 1), nil, 400, "Key invalid or validity too long",
+		},
 		"too large": {http.MethodPost, webhooks, `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, `"REQUEST_TOO_LARGE"`},
 	} {
 		t.Run(name, func(t *testing.T) {

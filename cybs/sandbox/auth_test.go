@@ -221,8 +221,10 @@ func TestClockToleranceIsTheConfigured(t *testing.T) {
 		at     time.Time
 		accept bool
 	}{
-		{now.Add(4 * time.Minute), true}, {now.Add(-4 * time.Minute), true},
-		{now.Add(6 * time.Minute), false}, {now.Add(-6 * time.Minute), false},
+		{now.Add(4 * time.Minute), true},
+		{now.Add(-4 * time.Minute), true},
+		{now.Add(6 * time.Minute), false},
+		{now.Add(-6 * time.Minute), false},
 	} {
 		if _, err := s.auth.authenticate(r, c.at); (err == nil) != c.accept {
 			t.Errorf("%s off: got %v, want accepted = %v", c.at.Sub(now), err, c.accept)

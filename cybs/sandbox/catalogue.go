@@ -19,8 +19,8 @@ func product(id, name string, events ...CatalogueEvent) []CatalogueEvent {
 	return events
 }
 
-func event(eventType, displayName string, make generator) CatalogueEvent {
-	return CatalogueEvent{EventType: eventType, DisplayName: displayName, make: make}
+func event(eventType, displayName string, generate generator) CatalogueEvent {
+	return CatalogueEvent{EventType: eventType, DisplayName: displayName, generate: generate}
 }
 
 // encrypted marks events whose notifications the guide wants encrypted.
@@ -104,10 +104,10 @@ func paymentEvents() []CatalogueEvent {
 	}
 }
 
-func named(make generator, types ...string) []CatalogueEvent {
+func named(generate generator, types ...string) []CatalogueEvent {
 	list := []CatalogueEvent{}
 	for _, t := range types {
-		list = append(list, event(t, t, make))
+		list = append(list, event(t, t, generate))
 	}
 	return list
 }

@@ -110,7 +110,7 @@ type occurrence struct {
 	organizationID string
 	productID      string
 	eventType      string
-	make           generator
+	generate       generator
 }
 
 func (s *Sandbox) resolve(req EventRequest) (occurrence, error) {
@@ -125,7 +125,7 @@ func (s *Sandbox) resolve(req EventRequest) (occurrence, error) {
 	}
 	event := occurrence{productID: req.ProductID, eventType: req.EventType}
 	if e, ok := s.choose(req.ProductID, req.EventType); ok {
-		event.productID, event.eventType, event.make = e.ProductID, e.EventType, e.make
+		event.productID, event.eventType, event.generate = e.ProductID, e.EventType, e.generate
 	} else if len(req.Data) == 0 || req.ProductID == "" || req.EventType == "" {
 		return occurrence{}, ErrUnknownEvent
 	}
@@ -179,7 +179,7 @@ func (s *Sandbox) receivers(event occurrence) []*subscription {
 func (s *Sandbox) payload(event occurrence, data json.RawMessage) (json.RawMessage, error) {
 	if len(data) == 0 {
 		s.fakeMu.Lock()
-		made := event.make(s.fake, event)
+		made := event.generate(s.fake, event)
 		s.fakeMu.Unlock()
 		var err error
 		if data, err = encodeJSON(made); err != nil {

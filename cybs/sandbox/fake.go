@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/base64"
 	"fmt"
 	mathrand "math/rand/v2"
 	"strconv"
@@ -32,10 +31,10 @@ func (f *fake) chance(n int) bool { return f.IntN(100) < n }
 // digits returns n digits, the first not zero. A run as long as a card number is
 // never one: its check digit is wrong.
 func (f *fake) digits(n int) string {
-	b := make([]byte, n)
-	b[0] = byte('1' + f.IntN(9))
-	for i := 1; i < n; i++ {
-		b[i] = byte('0' + f.IntN(10))
+	const all = "0123456789"
+	b := []byte{all[1+f.IntN(9)]}
+	for len(b) < n {
+		b = append(b, all[f.IntN(len(all))])
 	}
 	return notCard(string(b))
 }
@@ -91,14 +90,6 @@ func (f *fake) requestID() string {
 func (f *fake) uuid() string {
 	h := strings.ToLower(f.hex(32))
 	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:]
-}
-
-func (f *fake) opaque(bytes int) string {
-	b := make([]byte, bytes)
-	for i := range b {
-		b[i] = byte(f.IntN(256))
-	}
-	return base64.StdEncoding.EncodeToString(b)
 }
 
 // money is an amount in a currency that the amount is usual in.

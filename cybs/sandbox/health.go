@@ -141,10 +141,10 @@ func (s *Sandbox) send(ctx context.Context, a *Attempt, out outgoing) {
 		a.Error = err.Error()
 		return
 	}
-	defer resp.Body.Close()
 	a.StatusCode = resp.StatusCode
 	// The status is the answer; a body that breaks off changes nothing.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerBytes))
+	_ = resp.Body.Close()
 }
 
 // successful judges an answer by the configuration.

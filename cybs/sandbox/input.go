@@ -111,7 +111,9 @@ func (in *input) apply(sub *subscription, req subscriptionRequest) {
 // require checks what a new subscription must have.
 func (in *input) require(sub *subscription, req subscriptionRequest) {
 	for _, f := range [][2]string{
-		{"name", sub.Name}, {"organizationId", sub.OrganizationID}, {"webhookUrl", orEmpty(req.WebhookURL)},
+		{"name", sub.Name},
+		{"organizationId", sub.OrganizationID},
+		{"webhookUrl", orEmpty(req.WebhookURL)},
 		{"securityPolicy.securityType", sub.Security.SecurityType},
 	} {
 		if f[1] == "" && !in.reported(f[0]) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,9 +52,9 @@ type keyRequest struct {
 // missing returns an error for each empty value of the pairs name, value.
 func missing(pairs ...string) []fieldError {
 	var bad []fieldError
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			bad = append(bad, fieldError{pairs[i], reasonMissing})
+	for pair := range slices.Chunk(pairs, 2) {
+		if name, value := pair[0], pair[1]; value == "" {
+			bad = append(bad, fieldError{name, reasonMissing})
 		}
 	}
 	return bad

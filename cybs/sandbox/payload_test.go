@@ -18,8 +18,8 @@ func TestEveryEventHasAPayloadWithoutCardNumbers(t *testing.T) {
 	t.Parallel()
 	f := testFake(7)
 	for _, e := range catalogue() {
-		for range 300 {
-			b, err := encodeJSON(e.make(f, occurrence{organizationID: "org", productID: e.ProductID, eventType: e.EventType}))
+		for range 60 {
+			b, err := encodeJSON(e.generate(f, occurrence{organizationID: "org", productID: e.ProductID, eventType: e.EventType}))
 			if err != nil {
 				t.Fatalf("%s: %v", e.EventType, err)
 			}
@@ -40,22 +40,22 @@ func TestEveryEventHasAPayloadWithoutCardNumbers(t *testing.T) {
 
 func TestSameSeedGivesSamePayloads(t *testing.T) {
 	t.Parallel()
-	make := func(seed uint64) string {
-		var all strings.Builder
+	all := func(seed uint64) string {
+		var text strings.Builder
 		f := testFake(seed)
 		for _, e := range catalogue() {
-			b, err := encodeJSON(e.make(f, occurrence{organizationID: "org", productID: e.ProductID, eventType: e.EventType}))
+			b, err := encodeJSON(e.generate(f, occurrence{organizationID: "org", productID: e.ProductID, eventType: e.EventType}))
 			if err != nil {
 				t.Fatal(err)
 			}
-			all.Write(b)
+			text.Write(b)
 		}
-		return all.String()
+		return text.String()
 	}
-	if make(1) != make(1) {
+	if first, again := all(1), all(1); first != again {
 		t.Error("one seed gave two results")
 	}
-	if make(1) == make(2) {
+	if all(1) == all(2) {
 		t.Error("two seeds gave one result")
 	}
 }
@@ -66,18 +66,26 @@ func TestCatalogueHasEveryPublishedEvent(t *testing.T) {
 	want := map[string][]string{
 		"alternativePaymentMethods": {"payments.payments.updated"},
 		"decisionManager":           {"risk.casemanagement.decision.accept", "risk.casemanagement.decision.reject", "risk.profile.decision.reject"},
-		"eCheck": {"payments.credits.accepted", "payments.credits.failed", "payments.payments.accepted", "payments.payments.failed",
-			"payments.voids.accepted", "payments.voids.failed"},
-		"fraudManagementEssentials": {"risk.casemanagement.decision.accept", "risk.casemanagement.decision.reject", "risk.casemanagement.addnote",
-			"risk.profile.decision.reject", "risk.profile.decision.monitor", "risk.profile.decision.review"},
-		"customerInvoicing": {"invoicing.customer.invoice.send", "invoicing.customer.invoice.cancel", "invoicing.customer.invoice.paid",
-			"invoicing.customer.invoice.partial-payment", "invoicing.customer.invoice.reminder", "invoicing.customer.invoice.overdue-reminder"},
+		"eCheck": {
+			"payments.credits.accepted", "payments.credits.failed", "payments.payments.accepted", "payments.payments.failed",
+			"payments.voids.accepted", "payments.voids.failed",
+		},
+		"fraudManagementEssentials": {
+			"risk.casemanagement.decision.accept", "risk.casemanagement.decision.reject", "risk.casemanagement.addnote",
+			"risk.profile.decision.reject", "risk.profile.decision.monitor", "risk.profile.decision.review",
+		},
+		"customerInvoicing": {
+			"invoicing.customer.invoice.send", "invoicing.customer.invoice.cancel", "invoicing.customer.invoice.paid",
+			"invoicing.customer.invoice.partial-payment", "invoicing.customer.invoice.reminder", "invoicing.customer.invoice.overdue-reminder",
+		},
 		"payByLink": {"payByLink.customer.payment", "payByLink.merchant.payment"},
-		"payments": {"payments.authorization.status.accepted", "payments.authorization.status.partiallyApproved",
+		"payments": {
+			"payments.authorization.status.accepted", "payments.authorization.status.partiallyApproved",
 			"payments.authorization.status.reviewed", "payments.authorization.status.rejected", "payments.capture.status.accepted",
 			"payments.capture.status.updated", "payments.refund.status.accepted", "payments.refund.status.updated",
 			"payments.credit.status.accepted", "payments.credit.status.updated", "payments.void.status.accepted",
-			"payments.void.status.rejected", "payments.reversal.status.accepted", "payments.reversal.status.rejected"},
+			"payments.void.status.rejected", "payments.reversal.status.accepted", "payments.reversal.status.rejected",
+		},
 		"recurringBilling": {"rbs.subscriptions.charge.created", "rbs.subscriptions.charge.failed", "rbs.subscriptions.charge.pre-notified"},
 		"tokenManagement":  {"tms.networktoken.provisioned", "tms.networktoken.updated", "tms.networktoken.binding"},
 		"unifiedCheckout":  {"uc.orders.transactionresults"},

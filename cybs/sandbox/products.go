@@ -18,7 +18,7 @@ type CatalogueEvent struct {
 	// Encrypted is true where the guide requires message-level encryption.
 	Encrypted bool `json:"encrypted"`
 
-	make generator
+	generate generator
 }
 
 // Catalogue lists all events the sandbox can make happen, published ones first.

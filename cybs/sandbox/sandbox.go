@@ -82,6 +82,7 @@ func New(cfg Config) (*Sandbox, error) {
 		rand.Read(b[:]) // never fails
 		seed = binary.LittleEndian.Uint64(b[:])
 	}
+	//nolint:gosec // G404: believable data, which a seed repeats
 	s.fake = newFake(mathrand.New(mathrand.NewPCG(seed, 0x5eed)), cfg.Now)
 	s.auth = authenticator{config: cfg.Auth, creds: s.credentials()}
 	if err := s.load(); err != nil {
@@ -167,10 +168,10 @@ func (s *Sandbox) resume() {
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
 		sub.generation++
-		switch {
-		case sub.Status == statusPendingReview:
+		switch sub.Status {
+		case statusPendingReview:
 			s.scheduleReview(sub)
-		case sub.Status == statusInactive:
+		case statusInactive:
 			s.schedulePing(sub, s.cfg.ActivationDelay)
 		default:
 			s.schedulePing(sub, s.cfg.HealthInterval)

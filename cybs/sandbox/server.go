@@ -46,7 +46,8 @@ func (s *Sandbox) routes() []route {
 		{"/webhooks" + subs + "/v2/products/{organizationId}", false, map[string]handler{get: s.listProducts}},
 		{subs + "/v2/webhooks", false, map[string]handler{get: s.listSubscriptions, post: s.createSubscription}},
 		{subs + "/v2/webhooks/{webhookId}", false, map[string]handler{
-			get: s.getSubscription, patch: s.updateSubscription, del: s.deleteSubscription}},
+			get: s.getSubscription, patch: s.updateSubscription, del: s.deleteSubscription,
+		}},
 		{subs + "/v2/webhooks/{webhookId}/status", false, map[string]handler{put: s.setStatus}},
 	}
 	if s.cfg.API.WithoutV1 {
@@ -56,7 +57,8 @@ func (s *Sandbox) routes() []route {
 		route{subs + "/v1/products/{organizationId}", true, map[string]handler{get: s.listProducts}},
 		route{subs + "/v1/webhooks", true, map[string]handler{get: s.listSubscriptions, post: s.createSubscription}},
 		route{subs + "/v1/webhooks/{webhookId}", true, map[string]handler{
-			get: s.getSubscription, patch: s.updateSubscription, del: s.deleteSubscription, post: s.testSubscription}},
+			get: s.getSubscription, patch: s.updateSubscription, del: s.deleteSubscription, post: s.testSubscription,
+		}},
 	)
 }
 
