@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -31,6 +32,13 @@ func (s *Store) ListEndpoints(ctx context.Context) ([]Endpoint, error) {
 		return e, err
 	})
 	return list, mapError("list endpoints", err)
+}
+
+// EndpointSubscription returns the subscription that an endpoint belongs to, revoked or not. ErrNotFound.
+func (s *Store) EndpointSubscription(ctx context.Context, endpointID int64) (int64, error) {
+	var id int64
+	err := s.pool.QueryRow(ctx, "SELECT subscription_id FROM endpoints WHERE id = $1", endpointID).Scan(&id)
+	return id, mapError(fmt.Sprintf("get subscription of endpoint %d", endpointID), err)
 }
 
 // HealthPing is a health check that arrived on an endpoint, and what was answered.

@@ -1,0 +1,58 @@
+// Package ops is the door for probes and Prometheus: /livez, /readyz and /metrics. It listens where only operators reach, and
+// tells nothing about what was received but counts.
+package ops
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Config says what to tell.
+type Config struct {
+	// Ready returns why the program cannot serve now, or nil. Required.
+	Ready func(context.Context) error
+	// Registry is what /metrics shows. Required.
+	Registry *prometheus.Registry
+	// Log hears why the program is not ready. Nil discards it.
+	Log *slog.Logger
+}
+
+// readyTimeout is how long Ready may take; a program that cannot tell is not ready.
+const readyTimeout = 2 * time.Second
+
+// New returns the door's handler.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.Ready == nil || cfg.Registry == nil {
+		return nil, errors.New("make operations door: ready and registry are needed")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
+		ctx, cancel := context.WithTimeout(req.Context(), readyTimeout)
+		defer cancel()
+		if err := cfg.Ready(ctx); err != nil {
+			cfg.Log.Warn("not ready", "err", err)
+			answer(w, http.StatusServiceUnavailable, "not ready\n")
+			return
+		}
+		answer(w, http.StatusOK, "ready\n")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Registry: cfg.Registry}))
+	return mux, nil
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // a prober that went away needs no answer
+}
