@@ -40,6 +40,19 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
 	_, _, _ = in, editor, administrator
 
+	in.get(paths.Subscriptions, s.listSubscriptions)
+	in.post(paths.Subscriptions, s.createSubscription, editor)
+	in.get(paths.NewSubscription, s.newSubscription, editor)
+	in.get(paths.Subscription, s.showSubscription)
+	in.get(paths.EditSubscription, s.editSubscription, editor)
+	in.post(paths.EditSubscription, s.updateSubscription, editor)
+	in.post(paths.ActivateSubscription, s.activateSubscription, editor)
+	in.post(paths.DeactivateSubscription, s.deactivateSubscription, editor)
+	in.post(paths.TestSubscription, s.testSubscription, editor)
+	in.post(paths.RefreshSubscription, s.refreshSubscription, editor)
+	in.get(paths.DeleteSubscription, s.confirmDeleteSubscription, editor)
+	in.post(paths.DeleteSubscription, s.deleteSubscription, editor)
+
 	// A stream lives longer than any time-out, and sends nothing that could be stored.
 	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
 	stream.get(paths.LiveNotifications, s.streamChanges)
