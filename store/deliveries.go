@@ -220,6 +220,7 @@ func (s *Store) ListNotificationDeliveries(ctx context.Context, notification ID)
 // RejectedFilter narrows ListRejected; zero fields do not.
 type RejectedFilter struct {
 	OrganizationID int64
+	Organizations  []int64 // any of these; nil: all
 	SubscriptionID int64
 	Reason         string
 	From, To       time.Time
@@ -231,6 +232,7 @@ func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Deli
 	w := where{}
 	w.add("verdict = 'rejected'")
 	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
+	w.addIf(f.Organizations != nil, "organization_id = ANY(?)", f.Organizations)
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addRange(f.From, f.To)

@@ -77,11 +77,12 @@ const (
 // NotificationFilter narrows ListNotifications; zero fields do not.
 type NotificationFilter struct {
 	OrganizationID int64
+	Organizations  []int64 // any of these; nil: all
 	SubscriptionID int64
 	ProductID      string
 	EventType      string
 	Status         NotificationStatus
-	Search         string // a whole id: of the notification, an attempt (trace id), the subscription (webhook id) or the object
+	Search         string // a whole id: of the notification, of an attempt (trace id) or of the object
 	From, To       time.Time
 	Page           Page
 }
@@ -89,6 +90,7 @@ type NotificationFilter struct {
 func (f NotificationFilter) where() where {
 	w := where{}
 	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
+	w.addIf(f.Organizations != nil, "organization_id = ANY(?)", f.Organizations)
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.ProductID != "", "product_id = ?", f.ProductID)
 	w.addIf(f.EventType != "", "event_type = ?", f.EventType)

@@ -12,6 +12,7 @@ import (
 // TrafficFilter narrows the sums of traffic; zero fields do not.
 type TrafficFilter struct {
 	OrganizationID int64
+	Organizations  []int64 // any of these; nil: all
 	SubscriptionID int64
 	From, To       time.Time     // From is needed; To zero means now
 	Step           time.Duration // width of a bucket; 0 means one minute
@@ -29,7 +30,8 @@ func (s *Store) Traffic(ctx context.Context, f TrafficFilter) ([]TrafficBucket, 
 	rows, _ := s.pool.Query(ctx, `SELECT date_bin($1::interval, minute, 'epoch') AS start,
 			coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint
 		FROM traffic_minutes WHERE minute >= $2 AND minute < $3 AND ($4 = 0 OR organization_id = $4) AND ($5 = 0 OR subscription_id = $5)
-		GROUP BY start ORDER BY start LIMIT 2000`, step, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID)
+			AND ($6::bigint[] IS NULL OR organization_id = ANY($6))
+		GROUP BY start ORDER BY start LIMIT 2000`, step, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID, f.Organizations)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b TrafficBucket, err error) {
 		err = row.Scan(&b.Start, &b.Verified, &b.Rejected)
 		return b, err
@@ -46,7 +48,8 @@ type SubscriptionTraffic struct {
 // TrafficBySubscription returns sums for each subscription that received anything.
 func (s *Store) TrafficBySubscription(ctx context.Context, f TrafficFilter) ([]SubscriptionTraffic, error) {
 	rows, _ := s.pool.Query(ctx, `SELECT subscription_id, coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint
-		FROM traffic_minutes WHERE minute >= $1 AND minute < $2 AND ($3 = 0 OR organization_id = $3) GROUP BY subscription_id LIMIT 10000`, f.From, s.until(f.To), f.OrganizationID)
+		FROM traffic_minutes WHERE minute >= $1 AND minute < $2 AND ($3 = 0 OR organization_id = $3)
+			AND ($4::bigint[] IS NULL OR organization_id = ANY($4)) GROUP BY subscription_id LIMIT 10000`, f.From, s.until(f.To), f.OrganizationID, f.Organizations)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t SubscriptionTraffic, err error) {
 		err = row.Scan(&t.SubscriptionID, &t.Verified, &t.Rejected)
 		return t, err
@@ -63,7 +66,8 @@ type ReasonCount struct {
 // RejectedByReason returns rejected deliveries by reason, most first.
 func (s *Store) RejectedByReason(ctx context.Context, f TrafficFilter) ([]ReasonCount, error) {
 	rows, _ := s.pool.Query(ctx, `SELECT reason, sum(deliveries)::bigint FROM traffic_minutes WHERE verdict = 'rejected' AND minute >= $1 AND minute < $2
-		AND ($3 = 0 OR organization_id = $3) AND ($4 = 0 OR subscription_id = $4) GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 100`, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID)
+		AND ($3 = 0 OR organization_id = $3) AND ($4 = 0 OR subscription_id = $4) AND ($5::bigint[] IS NULL OR organization_id = ANY($5))
+		GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 100`, f.From, s.until(f.To), f.OrganizationID, f.SubscriptionID, f.Organizations)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ReasonCount, err error) {
 		err = row.Scan(&c.Reason, &c.Deliveries)
 		return c, err
