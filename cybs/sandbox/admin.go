@@ -159,26 +159,21 @@ type SubscriptionState struct {
 func (s *Sandbox) Subscriptions() []SubscriptionState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	waiting := map[string]map[messageState]int{}
+	for _, m := range s.messages {
+		if waiting[m.WebhookID] == nil {
+			waiting[m.WebhookID] = map[messageState]int{}
+		}
+		waiting[m.WebhookID][m.State]++
+	}
 	list := []SubscriptionState{}
 	for _, sub := range s.sortedSubscriptions() {
-		st := SubscriptionState{
+		w := waiting[sub.ID]
+		list = append(list, SubscriptionState{
 			WebhookID: sub.ID, OrganizationID: sub.OrganizationID, Name: sub.Name, Status: sub.Status,
 			WebhookURL: sub.WebhookURL, HealthCheckURL: sub.HealthCheckURL, Healthy: !sub.Unhealthy, Deactivated: sub.Deactivated,
-		}
-		for _, m := range s.messages {
-			if m.WebhookID != sub.ID {
-				continue
-			}
-			switch m.State {
-			case stateQueued:
-				st.Queued++
-			case stateRetrying:
-				st.Retrying++
-			case stateHeld:
-				st.Held++
-			}
-		}
-		list = append(list, st)
+			Queued: w[stateQueued], Retrying: w[stateRetrying], Held: w[stateHeld],
+		})
 	}
 	return list
 }

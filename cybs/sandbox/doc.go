@@ -11,6 +11,11 @@
 // decision. Each is a field of [Config] whose zero value is the documented
 // default, so that a client can be tried against every reading.
 //
+// OAuth client credentials and encryption certificates are accepted and kept, but
+// notifications carry no token and are not encrypted yet, so the products call
+// says payloadEncryption false throughout. The withdrawn replay call answers 404,
+// as Cybersource does today.
+//
 // The package refuses to be more than a stand-in: it keeps everything in memory
 // (and in one file when told to), trusts whoever reaches its admin API, and must
 // never be reachable from a network that is not yours. It makes up data and

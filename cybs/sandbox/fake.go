@@ -142,21 +142,20 @@ func (f *fake) person() person {
 	return p
 }
 
-// ascii drops what does not belong into a mail address.
+// ascii spells a name as its owner would in a mail address.
 func ascii(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r > 127 {
-			return -1
-		}
-		return r
-	}, s)
+	return strings.NewReplacer("é", "e", "ë", "e", "ø", "o", "á", "a", "ü", "ue", "ı", "i").Replace(s)
 }
 
 func (p person) billTo() object {
-	return object{
+	o := object{
 		"firstName": p.First, "lastName": p.Last, "email": p.Email, "phoneNumber": p.Phone, "address1": p.Street,
-		"locality": p.City, "administrativeArea": p.State, "postalCode": p.Zip, "country": p.Country,
+		"locality": p.City, "postalCode": p.Zip, "country": p.Country,
 	}
+	if p.State != "" {
+		o["administrativeArea"] = p.State
+	}
+	return o
 }
 
 // card is what a payment may show of one: the first six and the last four

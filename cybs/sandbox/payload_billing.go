@@ -29,7 +29,7 @@ func invoice(f *fake, event occurrence) any {
 		"merchantName": name, "merchantAddress": merchant.Street, "merchantAddress2": " ", "merchantCity": merchant.City,
 		"merchantState": merchant.State, "merchantZip": merchant.Zip, "merchantPhone": merchant.Phone,
 		"payerName": payer.name(), "emailTo": payer.Email, "emailLanguage": "en-us",
-		"subject": subject, "body": "You have a new invoice from " + name, "thankYou": "Thank you", "link": "Click below",
+		"subject": subject, "body": subject + " from " + name, "thankYou": "Thank you", "link": "Click below",
 		"button": "VIEW AND PAY INVOICE", "customMessage": "Questions? Write to us & we answer within a day.",
 		"invoiceNumber": number, "invoiceBalance": balance.Amount, "balanceAmount": balance.Amount, "totalAmount": total.Amount,
 		"currency": total.Currency, "dueDate": f.date(due), "organizationID": event.organizationID, "eventType": event.eventType,

@@ -93,6 +93,8 @@ func (f *fake) refusal(status string) object {
 			object{"reason": "INSUFFICIENT_FUND", "message": "Decline - Insufficient funds in the account."},
 			object{"reason": "PROCESSOR_DECLINED", "message": "Decline - General decline of the card."},
 			object{"reason": "EXPIRED_CARD", "message": "Decline - Expired card."})
+	case "NOT_VOIDABLE":
+		return object{"reason": "NOT_VOIDABLE", "message": "Error - The capture or credit was already submitted to your processor."}
 	case "INVALID_REQUEST":
 		return object{"reason": "INVALID_DATA", "message": "Declined - One or more fields in the request contains invalid data."}
 	}

@@ -173,6 +173,8 @@ func (s *Sandbox) resume() {
 			s.scheduleReview(sub)
 		case statusInactive:
 			s.schedulePing(sub, s.cfg.ActivationDelay)
+		case statusSuspended:
+			s.schedulePing(sub, s.cfg.UnhealthyInterval)
 		default:
 			s.schedulePing(sub, s.cfg.HealthInterval)
 		}
