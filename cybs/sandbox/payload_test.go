@@ -29,6 +29,11 @@ func TestEveryEventHasAPayloadWithoutCardNumbers(t *testing.T) {
 			if strings.Contains(string(b), "null") {
 				t.Errorf("%s: payload holds null: %s", e.EventType, b)
 			}
+			for _, mail := range regexp.MustCompile(`[^"]*@example\.com`).FindAllString(string(b), -1) {
+				if strings.Trim(mail, "abcdefghijklmnopqrstuvwxyz0123456789.@") != "" {
+					t.Errorf("%s: mail address %s", e.EventType, mail)
+				}
+			}
 			for _, run := range regexp.MustCompile(`\d+`).FindAllString(string(b), -1) {
 				if longNumber.FindString(run) == run && luhn(run) {
 					t.Fatalf("%s: %s could be a card number in %s", e.EventType, run, b)

@@ -46,11 +46,11 @@ func repeated(p cybs.RetryPolicy, read func([]time.Duration) []time.Duration, im
 			first = sequence[0]
 		}
 		for _, d := range sequence {
-			if at := start + d - first; len(offsets) < cybs.MaxScheduleRetries && at <= cybs.MaxScheduleCover {
-				offsets = append(offsets, at)
-			} else {
+			at := start + d - first
+			if len(offsets) == cybs.MaxScheduleRetries || at > cybs.MaxScheduleCover {
 				return offsets
 			}
+			offsets = append(offsets, at)
 		}
 		start = offsets[len(offsets)-1] + time.Duration(p.RepeatSequenceWaitTime)*time.Minute
 	}
