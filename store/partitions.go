@@ -17,25 +17,31 @@ const partitionSpan = 7 * 24 * time.Hour
 // EnsurePartitions makes the weekly partitions from the week of from to that of to, where they are missing, and returns the names of those made.
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]string, error) {
 	var made []string
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
+		for _, table := range partitionedTables {
+			name, created, err := s.ensurePartition(ctx, table, week)
+			if err != nil {
+				return made, err
+			}
+			if created {
+				made = append(made, name)
+			}
+		}
+	}
+	return made, nil
+}
+
+// ensurePartition is a transaction of its own: it locks one table only, so that readers of several tables never deadlock with it.
+func (s *Store) ensurePartition(ctx context.Context, table string, week time.Time) (name string, created bool, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
 		// Replicas that start together take turns.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('switchboard partitions'))"); err != nil {
 			return mapError("lock partitions", err)
 		}
-		for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
-			for _, table := range partitionedTables {
-				name, created, err := ensurePartition(ctx, tx, table, week)
-				if err != nil {
-					return err
-				}
-				if created {
-					made = append(made, name)
-				}
-			}
-		}
-		return nil
+		name, created, err = ensurePartition(ctx, tx, table, week)
+		return err
 	})
-	return made, err
+	return name, created && err == nil, err
 }
 
 func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Time) (name string, created bool, err error) {
@@ -48,9 +54,10 @@ func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Tim
 		return name, false, nil
 	}
 	low, high := FloorID(week), FloorID(week.Add(partitionSpan))
-	// A partition cannot be attached while the default one holds rows of its range: they move over first.
+	// A partition cannot be attached while the default one holds rows of its range: they move over first, and none may come meanwhile.
 	table, partition := pgx.Identifier{table}.Sanitize(), pgx.Identifier{name}.Sanitize()
 	for _, statement := range []string{
+		fmt.Sprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", pgx.Identifier{tableDefault(table)}.Sanitize()),
 		fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION)", partition, table),
 		fmt.Sprintf("WITH moved AS (DELETE FROM %s WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
 			pgx.Identifier{tableDefault(table)}.Sanitize(), low, high, partition),
