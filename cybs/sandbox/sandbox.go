@@ -154,18 +154,19 @@ func (s *Sandbox) Stop(ctx context.Context) error {
 		return fmt.Errorf("stop sandbox: %w", ctx.Err())
 	}
 	s.stop = nil
-	s.timers.clear()
-	s.work.clear() // resume fills it again from the messages kept
 	if s.cfg.HTTPClient == nil {
 		s.client.CloseIdleConnections()
 	}
 	return s.save()
 }
 
-// resume sets the timers that the state asks for.
+// resume sets the timers that the state asks for, and no others: calls may have
+// set some while nothing ran.
 func (s *Sandbox) resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.timers.clear()
+	s.work.clear()
 	for _, sub := range s.subs {
 		sub.generation++
 		switch sub.Status {

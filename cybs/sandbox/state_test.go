@@ -85,8 +85,8 @@ func TestRetriesGoOnAfterARestart(t *testing.T) {
 
 func TestStopAndStartAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.subscribe(t)
+	h := newHouse(t, func(c *sandbox.Config) { c.Limits.Concurrency = 1 })
+	sub := h.subscribe(t)
 	stop(t, h.Server)
 	stop(t, h.Server) // a second stop changes nothing
 	h.emit(t, sandbox.EventRequest{})
@@ -98,6 +98,12 @@ func TestStopAndStartAgain(t *testing.T) {
 	}
 	if _, err := h.verify(h.receiver.next(t)); err != nil {
 		t.Error(err)
+	}
+	h.emit(t, sandbox.EventRequest{})
+	h.receiver.next(t)
+	h.Await(t, "two attempts", func() bool { return len(h.outcomes(sub.WebhookID)) >= 2 })
+	if n := len(h.outcomes(sub.WebhookID)); n != 2 {
+		t.Errorf("two events were sent %d times", n)
 	}
 }
 
