@@ -53,6 +53,19 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	in.get(paths.DeleteSubscription, s.confirmDeleteSubscription, editor)
 	in.post(paths.DeleteSubscription, s.deleteSubscription, editor)
 
+	in.get(paths.Overview, s.showOverview)
+	in.get(paths.Notifications, s.listNotifications)
+	in.get(paths.Notification, s.showNotification)
+	in.get(paths.Rejected, s.listRejected)
+	in.get(paths.RejectedDelivery, s.showRejected)
+	in.get(paths.Delivery, s.showDelivery)
+	in.get(paths.DeliveryBody, s.downloadBody)
+	if s.sandbox != nil {
+		in.get(paths.Playground, s.showPlayground)
+		in.post(paths.Playground, s.sendEvent, editor)
+		in.post(paths.Trickle, s.setTrickle, editor)
+	}
+
 	// A stream lives longer than any time-out, and sends nothing that could be stored.
 	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
 	stream.get(paths.LiveNotifications, s.streamChanges)

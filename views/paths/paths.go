@@ -20,6 +20,7 @@ const (
 	SetUp       = "/set-up/:token"
 	Preferences = "/preferences"
 	Styleguide  = "/styleguide"
+	Password    = "/password" // one's own
 
 	Subscriptions          = "/subscriptions"
 	NewSubscription        = "/subscriptions/new"
@@ -46,12 +47,19 @@ const (
 	Organization       = "/organizations/:id"
 	EditOrganization   = "/organizations/:id/edit"
 	SwitchOrganization = "/organizations/:id/switch"
+	CheckOrganization  = "/organizations/:id/check"
 
-	Team       = "/team"
-	NewMember  = "/team/new"
-	Member     = "/team/:id"
-	AuditLog   = "/audit"
-	Playground = "/playground"
+	Team           = "/team"
+	NewMember      = "/team/new"
+	Member         = "/team/:id"
+	MemberPassword = "/team/:id/password"
+	DisableMember  = "/team/:id/disable"
+	EnableMember   = "/team/:id/enable"
+	AuditLog       = "/audit"
+	AuditEntry     = "/audit/:id"
+	Playground     = "/playground"
+	// Trickle takes a POST that switches the events that happen by themselves.
+	Trickle = "/playground/trickle"
 
 	// Static is the prefix below which package static serves its files.
 	Static = "/static/*"
@@ -114,8 +122,23 @@ func EditOrganizationOf(id int64) string { return fillID(EditOrganization, id) }
 // SwitchToOrganization takes a POST that makes one organization the chosen one.
 func SwitchToOrganization(id int64) string { return fillID(SwitchOrganization, id) }
 
+// CheckOrganizationOf takes a POST that tries an organization's credentials at Cybersource.
+func CheckOrganizationOf(id int64) string { return fillID(CheckOrganization, id) }
+
 // ShowMember is the page of one person of the team.
 func ShowMember(id int64) string { return fillID(Member, id) }
+
+// MemberPasswordOf takes a POST that gives a person a new password.
+func MemberPasswordOf(id int64) string { return fillID(MemberPassword, id) }
+
+// DisableMemberOf takes a POST after which a person can no longer sign in.
+func DisableMemberOf(id int64) string { return fillID(DisableMember, id) }
+
+// EnableMemberOf takes a POST after which a disabled person can sign in again.
+func EnableMemberOf(id int64) string { return fillID(EnableMember, id) }
+
+// ShowAuditEntry is the page of one entry of the audit log.
+func ShowAuditEntry(id int64) string { return fillID(AuditEntry, id) }
 
 // With adds a query to a path: keys and values in turns. Pairs with an empty value
 // are left out, so that an address never carries a filter that filters nothing. A

@@ -1,0 +1,243 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/notifications"
+	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+// notificationStatuses are what the list can be narrowed to, in the order of the menu.
+var notificationStatuses = []store.NotificationStatus{
+	store.OnlyDelivered, store.OnlyRetried, store.OnlyLostAttempts, store.OnlyUnreadable, store.OnlyTest, store.OnlyOpen,
+}
+
+// statusRejected is no status of notifications: what is rejected never becomes one, and has a list of its own.
+const statusRejected = "rejected"
+
+func statusLabel(status store.NotificationStatus) string {
+	switch status {
+	case store.OnlyDelivered:
+		return "Delivered"
+	case store.OnlyRetried:
+		return "Retried"
+	case store.OnlyLostAttempts:
+		return "Lost attempts"
+	case store.OnlyUnreadable:
+		return "Unreadable"
+	case store.OnlyTest:
+		return "Test"
+	case store.OnlyOpen:
+		return "Not delivered yet"
+	}
+	return string(status)
+}
+
+func (s *Server) listNotifications(c echo.Context) error {
+	if c.QueryParam(statusParam) == statusRejected {
+		return c.Redirect(http.StatusSeeOther, rejectedInstead(c.QueryParams()))
+	}
+	f, to, err := s.notificationFilters(c)
+	if err != nil {
+		return err
+	}
+	if to != "" {
+		return c.Redirect(http.StatusSeeOther, to)
+	}
+	list, err := s.notificationList(c, f)
+	if err != nil {
+		return err
+	}
+	if f.page.NewerThan != (store.ID{}) && list.Pager.Newer == "" && !s.partial(c) {
+		// The beginning is reached: show it in full, under the address where new rows appear.
+		return c.Redirect(http.StatusSeeOther, f.href(paths.Notifications))
+	}
+	if s.partial(c) {
+		return s.render(c, f.statusCode(), notifications.ListPart(list))
+	}
+	page := s.page(c, "Notifications", describe("What Cybersource told us and we could verify, newest first."))
+	return s.render(c, f.statusCode(), notifications.ListView(notifications.ListPage{
+		Page: page, Filter: f.notificationForm(), Range: f.rangeForm(paths.Notifications, page.Zone.Label), Problems: f.problems, List: list,
+		Live: s.liveTail(f, signalNotifications, paths.Notifications),
+	}))
+}
+
+// notificationFilters reads the list's state; unknown words for a status are refused.
+func (s *Server) notificationFilters(c echo.Context) (*filters, string, error) {
+	f, to, err := s.listFilters(c, paths.Notifications)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.status != "" && statusLabel(store.NotificationStatus(f.status)) == f.status {
+		f.refuse(statusParam, f.status, "It is delivered, retried, lost-attempts, unreadable, test, open or rejected.")
+		to = ""
+	}
+	f.values.Del(reasonParam) // of rejected deliveries alone
+	return f, to, nil
+}
+
+func (f *filters) notifications() store.NotificationFilter {
+	return store.NotificationFilter{
+		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, ProductID: f.productID, EventType: f.eventType,
+		Status: store.NotificationStatus(f.status), Search: f.search, From: f.from, To: f.to, Page: f.page,
+	}
+}
+
+func (f *filters) notificationForm() ui.FilterForm {
+	status := []ui.Option{{Label: "All"}}
+	for _, word := range notificationStatuses {
+		status = append(status, ui.Option{Value: string(word), Label: statusLabel(word)})
+	}
+	status = append(status, ui.Option{Value: statusRejected, Label: "Rejected"})
+	form := ui.FilterForm{
+		Action: paths.Notifications,
+		Search: ui.Field{Name: searchParam, Label: "Search", Value: f.values.Get(searchParam), Placeholder: "Whole id: notification, trace, object"},
+		Range:  f.rangeSelect(), Chips: f.chips(paths.Notifications), ClearHref: paths.Notifications, Hidden: f.hidden(),
+	}
+	if len(f.scope.organizations) > 1 {
+		form.Selects = append(form.Selects, f.organizationSelect())
+	}
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.productSelect(), f.eventTypeSelect(), f.selectOf(statusParam, status), f.sizeSelect())
+	return form
+}
+
+// notificationList reads the rows that the filters ask for, and says what stands there when there are none.
+func (s *Server) notificationList(c echo.Context, f *filters) (notifications.List, error) {
+	list := notifications.List{Clock: s.clock(c), Plain: false}
+	if len(f.problems) > 0 {
+		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "Nothing is listed", Text: "Correct the filter first.", Chips: f.chips(paths.Notifications)}
+		return list, nil
+	}
+	page, err := s.store.ListNotifications(c.Request().Context(), f.notifications())
+	if err != nil {
+		return list, err
+	}
+	if len(page.Items) == 0 {
+		s.fillEmptyNotifications(&list, f)
+		return list, nil
+	}
+	for _, n := range page.Items {
+		list.Rows = append(list.Rows, f.notificationRow(n))
+	}
+	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
+	list.Newest = first.String()
+	list.Pager = f.pager(paths.Notifications, first, last, page.HasNewer, page.HasOlder, len(page.Items), "notifications")
+	return list, nil
+}
+
+func (f *filters) notificationRow(n store.Notification) notifications.Row {
+	row := notifications.Row{
+		ID: n.ID.String(), Href: f.detail(paths.ShowNotification(n.ID.String())), ReceivedAt: n.ReceivedAt,
+		EventType: eventTypeText(n.EventType), Product: n.ProductID, Summary: n.Summary, ObjectID: n.ObjectID,
+		Organization: f.scope.organizationName(n.OrganizationID), Subscription: f.scope.subscriptionName(n.SubscriptionID),
+		Deliveries: n.DeliveryCount, Badges: notificationBadges(n),
+	}
+	if _, ok := f.scope.subscription(n.SubscriptionID); ok {
+		row.SubscriptionHref = paths.ShowSubscription(n.SubscriptionID)
+	}
+	return row
+}
+
+// eventTypeText names a row even when the body did not.
+func eventTypeText(eventType string) string {
+	if eventType == "" {
+		return "No event type"
+	}
+	return eventType
+}
+
+// notificationBadges are the words about a notification, the most telling first.
+func notificationBadges(n store.Notification) []notifications.Badge {
+	var badges []notifications.Badge
+	if !n.Readable {
+		badges = append(badges, notifications.Badge{Tone: ui.Bad, Label: "Unreadable", Meaning: "Verified, but not in a form we know; kept and shown raw."})
+	}
+	state := notifications.Badge{Status: ui.Status(n.State)}
+	if retries := n.DeliveryCount - 1; retries > 0 {
+		state.Label = "after " + plural(retries, "retry", "retries")
+	}
+	badges = append(badges, state)
+	if n.FirstRetryNumber > 0 {
+		badges = append(badges, notifications.Badge{
+			Tone: ui.Waiting, Label: plural(n.FirstRetryNumber, "attempt", "attempts") + " lost",
+			Meaning: "It was first seen as a retry: earlier attempts never arrived here.",
+		})
+	}
+	if n.Test {
+		badges = append(badges, notifications.Badge{Status: ui.StatusTest})
+	}
+	return badges
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// fillEmptyNotifications tells the kinds of nothing apart.
+func (s *Server) fillEmptyNotifications(list *notifications.List, f *filters) {
+	switch {
+	case f.search != "":
+		list.Empty = ui.EmptyPlace{
+			Kind: ui.NothingMatches, Title: "No notification has this id", Chips: f.chips(paths.Notifications),
+			Text:    "Ids are searched whole: of a notification, an attempt (trace id), a subscription, or of what it is about. A rejected delivery is no notification and stands in a list of its own.",
+			Actions: []ui.Action{{Label: "Look among rejected", Href: paths.Rejected}},
+		}
+	case f.any():
+		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "No notification matches", Text: "Take a filter off, or look further back.", Chips: f.chips(paths.Notifications)}
+		if wider := f.wider(); wider != "" {
+			list.Empty.Actions = []ui.Action{{Label: "Widen to 7 days", Href: f.href(paths.Notifications, fromParam, wider, toParam, "")}}
+		}
+	default:
+		s.fillNeverHad(list, f)
+	}
+}
+
+// wider is the range to offer when a shorter one held nothing.
+func (f *filters) wider() string {
+	value := f.values.Get(fromParam)
+	if value == "" || value == "-30d" || value == "-7d" {
+		return ""
+	}
+	return "-7d"
+}
+
+func (s *Server) fillNeverHad(list *notifications.List, f *filters) {
+	for _, v := range f.scope.subscriptions {
+		if v.EndpointToken == "" || !v.DeletedAt.IsZero() {
+			continue
+		}
+		list.EndpointURL, _ = s.endpointURL(v.EndpointToken)
+		list.Empty = ui.EmptyPlace{
+			Kind: ui.NeverHad, Title: "Nothing has arrived yet",
+			Text:    fmt.Sprintf("The first notification shows here as soon as it is stored. %s waits for it; send a test from its page.", v.Name),
+			Actions: []ui.Action{{Label: "Open " + v.Name, Href: paths.ShowSubscription(v.ID)}},
+		}
+		return
+	}
+	list.Empty = ui.EmptyPlace{
+		Kind: ui.NeverHad, Title: "No subscription, so nothing arrives", Text: "Cybersource sends notifications to subscriptions. Create the first one, and what it receives shows here.",
+		Actions: []ui.Action{{Label: "Create subscription", Href: paths.NewSubscription, Kind: ui.Primary, Icon: ui.IconPlus}},
+	}
+}
+
+// clock is the clock and zone that this person's pages print times by.
+func (s *Server) clock(c echo.Context) ui.Clock {
+	return ui.Clock{Now: s.now(), Zone: s.lookOf(c).location}
+}
+
+// liveTail keeps the beginning of a list up to date; further pages and past time ranges do not change.
+func (s *Server) liveTail(f *filters, sig signal, path string) ui.LiveTail {
+	if !f.first() || len(f.problems) > 0 || f.values.Has(toParam) && !strings.HasPrefix(f.values.Get(toParam), "-") {
+		return ui.LiveTail{}
+	}
+	return ui.LiveTail{Stream: s.liveURL(), Event: string(sig), Refresh: f.href(path), Target: "#list"}
+}

@@ -1,0 +1,239 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/deliveries"
+	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/views/rejected"
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+// rejectedParams are the filters that the list of rejected deliveries shares with that of notifications.
+var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, fromParam, toParam, sizeParam, liveParam}
+
+// rejectedInstead is the list of rejected deliveries under the same filters.
+func rejectedInstead(query url.Values) string {
+	q := url.Values{}
+	for _, name := range append([]string{rangeParam}, rejectedParams...) {
+		if value := query.Get(name); value != "" {
+			q.Set(name, value)
+		}
+	}
+	return paths.WithQuery(paths.Rejected, q)
+}
+
+func (s *Server) listRejected(c echo.Context) error {
+	f, to, err := s.rejectedFilters(c)
+	if err != nil {
+		return err
+	}
+	if to != "" {
+		return c.Redirect(http.StatusSeeOther, to)
+	}
+	list, err := s.rejectedList(c, f)
+	if err != nil {
+		return err
+	}
+	if f.page.NewerThan != (store.ID{}) && list.Pager.Newer == "" && !s.partial(c) {
+		return c.Redirect(http.StatusSeeOther, f.href(paths.Rejected))
+	}
+	if s.partial(c) {
+		return s.render(c, f.statusCode(), rejected.ListPart(list))
+	}
+	page := s.page(c, "Rejected", describe("Requests that reached an endpoint and could not be verified. Each was refused, kept, and given a reason."))
+	return s.render(c, f.statusCode(), rejected.ListView(rejected.ListPage{
+		Page: page, Filter: f.rejectedForm(), Range: f.rangeForm(paths.Rejected, page.Zone.Label), Problems: f.problems, List: list,
+		Live: s.liveTail(f, signalRejected, paths.Rejected),
+	}))
+}
+
+// rejectedFilters reads the list's state; filters that rejected deliveries do not have are left out.
+func (s *Server) rejectedFilters(c echo.Context) (*filters, string, error) {
+	f, to, err := s.listFilters(c, paths.Rejected)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range []string{searchParam, productParam, eventTypeParam, statusParam} {
+		f.values.Del(name)
+	}
+	return f, to, nil
+}
+
+func (f *filters) rejected() store.RejectedFilter {
+	return store.RejectedFilter{
+		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, From: f.from, To: f.to, Page: f.page,
+	}
+}
+
+func (f *filters) rejectedForm() ui.FilterForm {
+	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: f.hidden()}
+	if len(f.scope.organizations) > 1 {
+		form.Selects = append(form.Selects, f.organizationSelect())
+	}
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.reasonSelect(), f.sizeSelect())
+	return form
+}
+
+func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error) {
+	list := rejected.List{Clock: s.clock(c)}
+	if len(f.problems) > 0 {
+		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "Nothing is listed", Text: "Correct the filter first.", Chips: f.chips(paths.Rejected)}
+		return list, nil
+	}
+	page, err := s.store.ListRejected(c.Request().Context(), f.rejected())
+	if err != nil {
+		return list, err
+	}
+	if len(page.Items) == 0 {
+		s.fillEmptyRejected(&list, f)
+		return list, nil
+	}
+	for _, d := range page.Items {
+		list.Rows = append(list.Rows, f.rejectedRow(d))
+	}
+	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
+	list.Newest = first.String()
+	list.Pager = f.pager(paths.Rejected, first, last, page.HasNewer, page.HasOlder, len(page.Items), "rejected")
+	return list, nil
+}
+
+func (f *filters) rejectedRow(d store.Delivery) rejected.Row {
+	row := rejected.Row{
+		ID: d.ID.String(), Href: f.detail(paths.ShowRejected(d.ID.String())), ReceivedAt: d.ReceivedAt,
+		Reason: reasonOf(d.Reason).text, Code: d.Reason, EventType: d.EventType, KeyID: d.KeyID, Source: sourceText(d), Bytes: int64(d.BodyBytes),
+		Organization: f.scope.organizationName(d.OrganizationID), Subscription: f.scope.subscriptionName(d.SubscriptionID), Duplicates: d.Duplicates,
+	}
+	if _, ok := f.scope.subscription(d.SubscriptionID); ok {
+		row.SubscriptionHref = paths.ShowSubscription(d.SubscriptionID)
+	}
+	return row
+}
+
+func (s *Server) fillEmptyRejected(list *rejected.List, f *filters) {
+	if f.any() {
+		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "No rejected delivery matches", Text: "Take a filter off, or look further back.", Chips: f.chips(paths.Rejected)}
+		if wider := f.wider(); wider != "" {
+			list.Empty.Actions = []ui.Action{{Label: "Widen to 7 days", Href: f.href(paths.Rejected, fromParam, wider, toParam, "")}}
+		}
+		return
+	}
+	list.Empty = ui.EmptyPlace{Kind: ui.NeverHad, Title: "Nothing was refused", Text: "Everything that arrived could be verified. What cannot be is kept here, with the reason and what to do."}
+	if s.sandbox != nil {
+		list.Empty.Text += " To see one, send an event with a fault from the playground."
+		list.Empty.Actions = []ui.Action{{Label: "Open the playground", Href: paths.Playground, Icon: ui.IconPlayground}}
+	}
+}
+
+func (s *Server) showRejected(c echo.Context) error {
+	id, err := storeID(c)
+	if err != nil {
+		return err
+	}
+	d, err := s.visibleDelivery(c, id)
+	if err != nil {
+		return err
+	}
+	if d.Verdict != store.Rejected {
+		return c.Redirect(http.StatusSeeOther, paths.ShowDelivery(id.String()))
+	}
+	sc, err := s.readScope(c.Request().Context(), c)
+	if err != nil {
+		return err
+	}
+	r := rejectedShown{Delivery: d, filters: readFilters(c.QueryParams(), sc, s.now(), s.lookOf(c).location), tab: rejectedTabOf(c), view: c.QueryParam(viewParam)}
+	content, err := s.rejectedTab(c, r)
+	if err != nil {
+		return err
+	}
+	newer, older, err := s.rejectedNeighbours(c, r)
+	if err != nil {
+		return err
+	}
+	page := s.page(c, reasonOf(d.Reason).text, crumb("Rejected", r.filters.href(paths.Rejected)))
+	return s.render(c, http.StatusOK, rejected.ShowView(rejected.ShowPage{
+		Page: page, Facts: r.facts(), Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
+	}))
+}
+
+// rejectedShown is one rejected delivery with the state of its page.
+type rejectedShown struct {
+	store.Delivery
+	filters   *filters
+	tab, view string
+}
+
+// rejectedTabOf: how it was judged comes first here, because that is what is wrong.
+func rejectedTabOf(c echo.Context) string {
+	switch tab := c.QueryParam(tabParam); tab {
+	case payloadTab, headersTab, recordTab:
+		return tab
+	}
+	return verificationTab
+}
+
+func (r rejectedShown) href(changes ...string) string {
+	state := []string{tabParam, r.tab, viewParam, r.view, liveParam, "", sizeParam, ""}
+	return r.filters.href(paths.ShowRejected(r.ID.String()), append(state, changes...)...)
+}
+
+func (r rejectedShown) tabs() []ui.Tab {
+	return tabLinks(r.tab, r.href,
+		ui.Tab{Label: "Verification", Href: verificationTab}, ui.Tab{Label: "Body", Href: payloadTab},
+		ui.Tab{Label: "Headers", Href: headersTab}, ui.Tab{Label: "Raw record", Href: recordTab})
+}
+
+func (s *Server) rejectedTab(c echo.Context, r rejectedShown) (templ.Component, error) {
+	switch r.tab {
+	case payloadTab:
+		body, err := s.payloadPart(c, r.Delivery, r.href)
+		return deliveries.BodyPart(body), err
+	case headersTab:
+		return deliveries.HeadersPart(headerPairs(r.Delivery)), nil
+	case recordTab:
+		return deliveries.RecordPart(recordText(nil, []store.Delivery{r.Delivery})), nil
+	}
+	v, err := s.verification(c.Request().Context(), r.Delivery, s.clock(c))
+	return deliveries.VerificationPart(v), err
+}
+
+// rejectedNeighbours are next to the delivery in the list that the person came from.
+func (s *Server) rejectedNeighbours(c echo.Context, r rejectedShown) (newer, older string, err error) {
+	f := r.filters.rejected()
+	find := func(p store.Page) (string, error) {
+		f.Page = p
+		page, err := s.store.ListRejected(c.Request().Context(), f)
+		if err != nil || len(page.Items) == 0 {
+			return "", err
+		}
+		return r.filters.href(paths.ShowRejected(page.Items[0].ID.String()), tabParam, r.tab, liveParam, "", sizeParam, ""), nil
+	}
+	newer, newerErr := find(store.Page{NewerThan: r.ID, Limit: 1})
+	older, olderErr := find(store.Page{OlderThan: r.ID, Limit: 1})
+	return newer, older, errors.Join(newerErr, olderErr)
+}
+
+func adviceOf(d store.Delivery) deliveries.Advice {
+	r := reasonOf(d.Reason)
+	return deliveries.Advice{Reason: r.text, Code: d.Reason, Happened: readable(d.ReasonDetail), Meaning: r.meaning, Next: r.next}
+}
+
+func (r rejectedShown) facts() rejected.Facts {
+	sc := r.filters.scope
+	return rejected.Facts{
+		ID: r.ID.String(), ReceivedAt: r.ReceivedAt, EventType: r.EventType, Product: r.ProductID, TraceID: r.TraceID, KeyID: r.KeyID,
+		Source: sourceText(r.Delivery), TLS: tlsText(r.Delivery), Answered: answerText(r.Answered), AnswerTime: r.AnswerTime, Bytes: int64(r.BodyBytes),
+		Organization: sc.organizationName(r.OrganizationID), Subscription: sc.subscriptionName(r.SubscriptionID),
+		SubscriptionHref: paths.ShowSubscription(r.SubscriptionID), Duplicates: r.Duplicates, LastDuplicateAt: r.LastDuplicateAt,
+	}
+}
+
+// subscriptionWord is a subscription as parameters name it.
+func subscriptionWord(id int64) string { return strconv.FormatInt(id, 10) }
