@@ -71,10 +71,10 @@ func (n *numbers) sequence(start, tokenStart int) int {
 	}
 	if len(n.groups) == 1 {
 		n.single(n.groups[0], tokenStart)
-		return i
+	} else {
+		n.grouped(tokenStart)
 	}
-	n.grouped(tokenStart)
-	return i
+	return max(i, n.e.copied) // stripe data goes on after its digits
 }
 
 func (n *numbers) separator(i int) int {

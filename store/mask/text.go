@@ -6,7 +6,8 @@ func Text(raw []byte) Result {
 	e := editor{src: raw}
 	from := 0 // what is before it is judged
 	for i := 0; i < len(raw); {
-		if !isLetter(raw[i]) || i > 0 && isNameByte(raw[i-1]) {
+		encoded := i > 2 && raw[i-3] == '%' // what is before the name is one encoded byte
+		if !isLetter(raw[i]) || i > 0 && isNameByte(raw[i-1]) && !encoded {
 			i++
 			continue
 		}
