@@ -83,7 +83,9 @@ type InsertResult struct {
 // InsertDeliveries stores a batch of deliveries in one durable transaction and returns a result for each, in order. Equal requests, within the batch or
 // stored earlier by any replica, are stored once and counted. Verified ones are queued for GroupNext. BodySHA256 and
 // BodyBytes are worked out here; Body is compressed and sealed. writer tells concurrent callers apart: each uses a number of its own.
-// When it fails nothing is stored, and one bad row may be the cause: callers then insert one by one.
+//
+// Without results nothing is known to be stored, and one bad row may be the cause: callers then insert one by one. Results with an error
+// mean that all is stored and only duplicates were not counted. A batch may be sent again after a broken connection.
 func (s *Store) InsertDeliveries(ctx context.Context, writer int32, batch []*Delivery) ([]InsertResult, error) {
 	stored := make(map[ID]bool, len(batch))
 	result, _ := s.pool.Query(ctx, insertDeliveriesSQL, append(s.deliveryColumns(batch), writer)...)
@@ -137,15 +139,22 @@ WITH input AS (
 )
 SELECT delivery_id FROM fresh WHERE (SELECT count(*) FROM told) IS NOT NULL`
 
+// countDuplicates leaves out what finds itself stored: a batch whose first commit was not answered and that is sent again. Rows are locked in
+// one order, so that concurrent batches of equal requests never deadlock.
 func (s *Store) countDuplicates(ctx context.Context, repeated []*Delivery) error {
-	endpoints, digests := make([]int64, len(repeated)), make([][]byte, len(repeated))
+	endpoints, digests, ids := make([]int64, len(repeated)), make([][]byte, len(repeated)), make([]ID, len(repeated))
 	for i, d := range repeated {
-		endpoints[i], digests[i] = d.EndpointID, d.digest()
+		endpoints[i], digests[i], ids[i] = d.EndpointID, d.digest(), d.ID
 	}
 	_, err := s.pool.Exec(ctx, `
-		WITH again AS (SELECT endpoint_id, digest, count(*) AS times FROM unnest($1::bigint[], $2::bytea[]) AS t (endpoint_id, digest) GROUP BY 1, 2 ORDER BY 2)
+		WITH again AS (
+			SELECT k.delivery_id AS id, count(*) AS times FROM unnest($1::bigint[], $2::bytea[], $4::uuid[]) AS t (endpoint_id, digest, id)
+			JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> t.id GROUP BY 1
+		), locked AS (
+			SELECT d.id FROM deliveries d WHERE d.id IN (SELECT id FROM again) ORDER BY d.id FOR NO KEY UPDATE
+		)
 		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = $3
-		FROM again JOIN delivery_digests k USING (endpoint_id, digest) WHERE d.id = k.delivery_id`, endpoints, digests, s.now())
+		FROM again JOIN locked USING (id) WHERE d.id = again.id`, endpoints, digests, s.now(), ids)
 	return mapError(fmt.Sprintf("count %d duplicates", len(repeated)), err)
 }
 
