@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,8 +68,43 @@ type AuditFilter struct {
 	ObjectKind, ObjectID string
 	UserID               int64
 	Action               string
+	Outcome              string
+	OrganizationID       int64
+	From, To             time.Time
 	BeforeID             int64 // only entries older than this one
-	Limit                int   // 0 means 50, at most 200
+	AfterID              int64 // only entries newer than this one, nearest first; BeforeID must be zero
+	Limit                int   // 0 means 50, at most 201
+}
+
+const auditColumns = "id, at, coalesce(user_id, 0), actor, action, object_kind, object_id, object_name, coalesce(organization_id, 0), outcome, detail, before, after, request_id, source"
+
+func scanAudit(row pgx.CollectableRow) (AuditEntry, error) {
+	var e AuditEntry
+	var source *netip.Addr
+	err := row.Scan(&e.ID, &e.At, &e.UserID, &e.Actor, &e.Action, &e.ObjectKind, &e.ObjectID, &e.ObjectName, &e.OrganizationID, &e.Outcome, &e.Detail, &e.Before, &e.After, &e.RequestID, &source)
+	if source != nil {
+		e.Source = *source
+	}
+	return e, err
+}
+
+// GetAudit returns one entry. ErrNotFound.
+func (s *Store) GetAudit(ctx context.Context, id int64) (AuditEntry, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+auditColumns+" FROM audit_log WHERE id = $1", id)
+	e, err := pgx.CollectExactlyOneRow(rows, scanAudit)
+	return e, mapError(fmt.Sprintf("get audit entry %d", id), err)
+}
+
+// ListAuditActions returns the actions that occur, for a filter; at most 200.
+func (s *Store) ListAuditActions(ctx context.Context) ([]string, error) {
+	// Steps from one value to the next in the index, since DISTINCT would read the whole table.
+	rows, _ := s.pool.Query(ctx, `WITH RECURSIVE step AS (
+			(SELECT action FROM audit_log ORDER BY action LIMIT 1)
+			UNION ALL
+			SELECT (SELECT action FROM audit_log WHERE action > step.action ORDER BY action LIMIT 1) FROM step WHERE step.action IS NOT NULL
+		) SELECT action FROM step WHERE action IS NOT NULL LIMIT 200`)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return list, mapError("list audit actions", err)
 }
 
 // ListAudit returns entries, newest first.
@@ -77,18 +113,26 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) ([]AuditEntry, err
 	if limit <= 0 {
 		limit = 50
 	}
-	rows, _ := s.pool.Query(ctx, `SELECT id, at, coalesce(user_id, 0), actor, action, object_kind, object_id, object_name, coalesce(organization_id, 0), outcome, detail, before, after, request_id, source
-		FROM audit_log
-		WHERE ($1 = '' OR object_kind = $1) AND ($2 = '' OR object_id = $2) AND ($3 = 0 OR user_id = $3) AND ($4 = '' OR action = $4) AND ($5 = 0 OR id < $5)
-		ORDER BY id DESC LIMIT $6`, f.ObjectKind, f.ObjectID, f.UserID, f.Action, f.BeforeID, min(limit, 201))
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e AuditEntry, err error) {
-		var source *netip.Addr
-		err = row.Scan(&e.ID, &e.At, &e.UserID, &e.Actor, &e.Action, &e.ObjectKind, &e.ObjectID, &e.ObjectName, &e.OrganizationID, &e.Outcome, &e.Detail, &e.Before, &e.After, &e.RequestID, &source)
-		if source != nil {
-			e.Source = *source
-		}
-		return e, err
-	})
+	var w where
+	w.addIf(f.ObjectKind != "", "object_kind = ?", f.ObjectKind)
+	w.addIf(f.ObjectID != "", "object_id = ?", f.ObjectID)
+	w.addIf(f.UserID != 0, "user_id = ?", f.UserID)
+	w.addIf(f.Action != "", "action = ?", f.Action)
+	w.addIf(f.Outcome != "", "outcome = ?", f.Outcome)
+	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
+	w.addIf(!f.From.IsZero(), "at >= ?", f.From)
+	w.addIf(!f.To.IsZero(), "at < ?", f.To)
+	w.addIf(f.BeforeID != 0, "id < ?", f.BeforeID)
+	order := "DESC"
+	if f.BeforeID == 0 && f.AfterID != 0 {
+		w.add("id > ?", f.AfterID)
+		order = "ASC"
+	}
+	rows, _ := s.pool.Query(ctx, fmt.Sprintf("SELECT %s FROM audit_log%s ORDER BY id %s LIMIT %d", auditColumns, w.sql(), order, min(limit, 201)), w.args...)
+	list, err := pgx.CollectRows(rows, scanAudit)
+	if order == "ASC" {
+		slices.Reverse(list)
+	}
 	return list, mapError("list audit log", err)
 }
 

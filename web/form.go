@@ -31,6 +31,12 @@ func parseForm(c echo.Context) (*form, error) {
 	return &form{values: r.PostForm, errors: map[string]string{}}, nil
 }
 
+// emptyForm is for a page that shows a form for the first time.
+func emptyForm() *form { return &form{values: url.Values{}, errors: map[string]string{}} }
+
+// has reports whether a field of that name was sent.
+func (f *form) has(name string) bool { return f.values.Has(name) }
+
 // badForm is the error for a body that cannot be read as a form.
 func badForm(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {

@@ -34,11 +34,36 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	open.get(paths.SetUp, s.showSetUp)
 	open.post(paths.SetUp, s.setUp)
 	open.post(paths.Preferences, s.updatePreferences)
+	if s.development {
+		open.get(paths.Styleguide, s.showStyleguide)
+	}
 
 	// Signed in: any role looks.
 	in := open.with(s.requireUser, s.noStore)
 	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
-	_, _, _ = in, editor, administrator
+
+	in.get(paths.AuditLog, s.listAudit)
+	in.get(paths.AuditEntry, s.showAudit)
+
+	in.get(paths.Organizations, s.listOrganizations)
+	in.get(paths.NewOrganization, s.newOrganization, administrator)
+	in.post(paths.Organizations, s.createOrganization, administrator)
+	in.get(paths.Organization, s.showOrganization)
+	in.get(paths.EditOrganization, s.editOrganization, administrator)
+	in.post(paths.Organization, s.updateOrganization, administrator)
+	in.post(paths.CheckOrganization, s.checkOrganization, editor) // it asks with the organization's credentials
+	in.post(paths.SwitchOrganization, s.switchOrganization)
+
+	in.get(paths.Team, s.listTeam)
+	in.get(paths.NewMember, s.newMember, administrator)
+	in.post(paths.Team, s.createMember, administrator)
+	in.get(paths.Member, s.showMember, administrator)
+	in.post(paths.Member, s.updateMember, administrator)
+	in.post(paths.MemberPassword, s.updateMemberPassword, administrator)
+	in.post(paths.DisableMember, s.disableMember, administrator)
+	in.post(paths.EnableMember, s.enableMember, administrator)
+	in.get(paths.Password, s.showPassword)
+	in.post(paths.Password, s.updatePassword)
 
 	in.get(paths.Subscriptions, s.listSubscriptions)
 	in.post(paths.Subscriptions, s.createSubscription, editor)

@@ -68,7 +68,7 @@ func (s *Server) showSetUp(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.renderSetUp(c, http.StatusOK, &form{errors: map[string]string{}})
+	return s.renderSetUp(c, http.StatusOK, emptyForm())
 }
 
 func (s *Server) setUp(c echo.Context) error {

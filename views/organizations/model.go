@@ -1,0 +1,70 @@
+package organizations
+
+import (
+	"time"
+
+	"github.com/switchboardhq/switchboard/views/layout"
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+// List is all organizations of the console's environment.
+type List struct {
+	Frame layout.Page
+	Items []Item
+	// CanChange says that whoever looks is an administrator.
+	CanChange bool
+}
+
+// Item is one organization.
+type Item struct {
+	Name, OrganizationID, MerchantID, KeyID string
+	Href                                    string
+	Current                                 bool
+	CreatedAt, UpdatedAt                    time.Time
+	// Keys are its digital signature keys, newest first.
+	Keys []Key
+}
+
+// Key is a digital signature key, without its secret.
+type Key struct {
+	ID                               string
+	CreatedAt, ExpiresAt, ReplacedAt time.Time
+}
+
+// Show is the page of one organization.
+type Show struct {
+	Frame     layout.Page
+	Item      Item
+	CanChange bool
+	// EditHref leads to the form; CheckAction and SwitchAction take posts.
+	EditHref, CheckAction, SwitchAction string
+	// Subscriptions leads to the organization's subscriptions.
+	Subscriptions string
+	// Trail leads to what the audit log says of the organization.
+	Trail string
+	Check Check
+}
+
+// Check is what trying the credentials said. The zero value: not tried.
+type Check struct {
+	Tone        ui.Tone
+	Title, Text string
+	Products    []Product
+	At          time.Time
+}
+
+// Product is one that the organization is enabled for.
+type Product struct {
+	ID, Name   string
+	EventTypes int
+}
+
+// Form is the page for a new organization, or for one that changes.
+type Form struct {
+	Frame                                           layout.Page
+	Action, Submit, Cancel                          string
+	Name, OrganizationID, MerchantID, KeyID, Secret ui.Field
+	Errors                                          []ui.FieldError
+	// New says that the organization's id is asked for: it never changes afterwards.
+	New bool
+}
