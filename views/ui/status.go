@@ -52,8 +52,15 @@ const (
 	StatusInactive  Status = "inactive"
 	StatusSuspended Status = "suspended"
 	StatusPending   Status = "pending"
-	StatusDrifted   Status = "drifted"
-	StatusUnknown   Status = "unknown to us"
+	// As Cybersource spells them, and three words of ours.
+	StatusPendingReview Status = "pending review"
+	StatusBlocked       Status = "blocked"
+	StatusResend        Status = "resend"
+	StatusCreating      Status = "creating"
+	StatusMissing       Status = "unknown"
+	StatusDeleted       Status = "deleted"
+	StatusDrifted       Status = "drifted"
+	StatusUnknown       Status = "unknown to us"
 )
 
 // StatusFrom is the Status for a word as others spell it: "ACTIVE", "decrypt_failed".
@@ -74,12 +81,13 @@ func (s Status) Tone() Tone {
 	switch s {
 	case StatusVerified, StatusProcessed, StatusForwarded, StatusDelivered, StatusActive:
 		return Good
-	case StatusRetrying, StatusHeld, StatusSuspended, StatusOverdue, StatusDrifted, StatusPending:
+	case StatusRetrying, StatusHeld, StatusSuspended, StatusOverdue, StatusDrifted, StatusPending,
+		StatusPendingReview, StatusMissing:
 		return Waiting
 	case StatusRejected, StatusDecryptFailed, StatusProcessingFailed, StatusForwardFailed,
-		StatusExhausted, StatusFailed:
+		StatusExhausted, StatusFailed, StatusBlocked:
 		return Bad
-	case StatusReceived, StatusNew:
+	case StatusReceived, StatusNew, StatusCreating, StatusResend:
 		return Progress
 	case StatusReplayed, StatusTest:
 		return Replayed
@@ -142,6 +150,18 @@ func (s Status) senderMeaning() string {
 		return "Cybersource holds notifications until the health check passes again."
 	case StatusPending:
 		return "Made, but not active yet: waiting for the first health check."
+	case StatusPendingReview:
+		return "Cybersource reviews the addresses first; that takes 1 to 2 business days and is no failure."
+	case StatusBlocked:
+		return "Cybersource has rejected an address and sends nothing."
+	case StatusResend:
+		return "Cybersource is sending again what it held."
+	case StatusCreating:
+		return "Cybersource was asked to make it and has not confirmed it."
+	case StatusMissing:
+		return "Cybersource does not have it any more, or says a word we do not know."
+	case StatusDeleted:
+		return "Deleted; what it received stays."
 	case StatusDrifted:
 		return "What Cybersource has differs from what the team wants."
 	case StatusUnknown:
