@@ -1,0 +1,308 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/cybs/sandbox"
+	"github.com/switchboardhq/switchboard/jobs"
+	"github.com/switchboardhq/switchboard/migrations"
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/web"
+	"github.com/switchboardhq/switchboard/web/ops"
+	"github.com/switchboardhq/switchboard/web/receiver"
+)
+
+const (
+	// A subscription of the built-in sandbox turns active while one looks at it; at Cybersource it takes minutes.
+	sandboxActivation = 2 * time.Second
+	callCybsWithin    = 30 * time.Second
+	numberOfDoors     = 4
+)
+
+// app is the whole program: start builds and starts it, stop takes it down in the opposite order.
+type app struct {
+	cfg Config
+	log *slog.Logger
+
+	consoleDoor, receiverDoor, sandboxDoor, opsDoor *door // the sandbox's is nil outside its environment
+
+	database    *database
+	store       *store.Store
+	sandbox     *sandbox.Sandbox // nil outside its environment
+	sandboxOrgs []sandbox.Organization
+	receiver    *receiver.Receiver
+	jobs        *jobs.Jobs
+	console     *web.Server
+	setupLink   string // "" when somebody can sign in
+	registry    *prometheus.Registry
+	calls       *http.Client // to Cybersource
+
+	ready  atomic.Bool
+	failed chan error
+	steps  []step
+}
+
+// step is what undoes a part of the start.
+type step struct {
+	name string
+	undo func(context.Context) error
+}
+
+// start brings everything up. When it fails, what was started is stopped again.
+func start(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, log: log, failed: make(chan error, numberOfDoors), registry: ops.NewRegistry()}
+	for _, part := range []func(context.Context) error{
+		a.openDoors, // first: a taken port ends the program before anything was touched
+		a.startOps,
+		a.startStore,
+		a.startSandbox,
+		a.startReceiver,
+		a.startJobs,
+		a.startConsole,
+		a.admit,
+		a.announce,
+	} {
+		if err := part(ctx); err != nil {
+			return nil, errors.Join(err, a.stop(context.WithoutCancel(ctx)))
+		}
+	}
+	return a, nil
+}
+
+// onStop adds a step to the way down.
+func (a *app) onStop(name string, undo func(context.Context) error) {
+	a.steps = append(a.steps, step{name, undo})
+}
+
+// stop fails readiness, lets the doors finish, and stops the rest: receiver, console and jobs, then the pool, the sandbox, and
+// PostgreSQL last. Every step is taken, whatever the others say; ctx bounds them all.
+func (a *app) stop(ctx context.Context) error {
+	a.ready.Store(false)
+	var errs []error
+	for _, s := range slices.Backward(a.steps) {
+		begun := time.Now()
+		if err := s.undo(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", s.name, err))
+		}
+		a.log.Debug("stopped", "part", s.name, "took", time.Since(begun))
+	}
+	a.steps = nil
+	return errors.Join(errs...)
+}
+
+func (a *app) openDoors(ctx context.Context) error {
+	doors := []struct {
+		into                    **door
+		name, variable, address string
+	}{
+		{&a.consoleDoor, "console", "CONSOLE_ADDR", a.cfg.ConsoleAddr},
+		{&a.receiverDoor, "receiver", "RECEIVER_ADDR", a.cfg.ReceiverAddr},
+		{&a.sandboxDoor, "sandbox", "SANDBOX_ADDR", a.cfg.SandboxAddr},
+		{&a.opsDoor, "operations", "OPS_ADDR", a.cfg.OpsAddr},
+	}
+	for _, d := range doors {
+		if d.into == &a.sandboxDoor && !a.cfg.Sandbox() {
+			continue
+		}
+		opened, err := openDoor(ctx, d.name, d.variable, d.address)
+		if err != nil {
+			return err
+		}
+		*d.into = opened
+		// Closing twice does nothing; this is for a start that fails before the door serves.
+		a.onStop(d.name+" listener", func(context.Context) error {
+			if err := opened.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+func (a *app) startOps(context.Context) error {
+	handler, err := ops.New(ops.Config{Ready: a.checkReady, Registry: a.registry, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.opsDoor.serve(newServer(handler, a.log), a.failed)
+	a.onStop("operations door", a.opsDoor.close)
+	return nil
+}
+
+func (a *app) checkReady(ctx context.Context) error {
+	if !a.ready.Load() {
+		return errNotReady
+	}
+	return a.store.CheckWritable(ctx)
+}
+
+// startStore opens the database, brings it to this program's schema and opens the store on it.
+func (a *app) startStore(ctx context.Context) error {
+	if err := openDataDir(a.cfg.DataDir); err != nil {
+		return err
+	}
+	keys, err := sealingKeys(a.cfg)
+	if err != nil {
+		return err
+	}
+	sealer, err := store.NewSealer(keys...)
+	if err != nil {
+		return err
+	}
+	if a.database, err = openDatabase(ctx, a.cfg, a.log); err != nil {
+		return err
+	}
+	a.onStop("database", a.database.stop)
+	if _, err := migrations.Up(ctx, a.database.url); err != nil {
+		return err
+	}
+	a.store, err = store.Open(ctx, store.Config{URL: a.database.url, Sealer: sealer})
+	return err
+}
+
+func (a *app) startSandbox(ctx context.Context) error {
+	// The pool closes after all that uses it and before the sandbox, which does not.
+	closePool := func(context.Context) error { a.store.Close(); return nil }
+	if !a.cfg.Sandbox() {
+		a.onStop("store", closePool)
+		return nil
+	}
+	credentials, err := sandboxCredentials(a.cfg)
+	if err != nil {
+		return errors.Join(err, closePool(ctx))
+	}
+	for _, c := range credentials {
+		o, err := c.organization()
+		if err != nil {
+			return errors.Join(err, closePool(ctx))
+		}
+		a.sandboxOrgs = append(a.sandboxOrgs, o)
+	}
+	a.sandbox, err = sandbox.New(sandbox.Config{
+		Organizations: a.sandboxOrgs, StateFile: filepath.Join(a.cfg.DataDir, "sandbox-state.json"), Logger: a.log.With("part", "sandbox"),
+		ActivationDelay: sandboxActivation, AllowPlainHTTP: true, InstantApproval: true,
+	})
+	if err == nil {
+		err = a.sandbox.Start(context.WithoutCancel(ctx)) // Stop ends it, after those who call it
+	}
+	if err != nil {
+		return errors.Join(err, closePool(ctx))
+	}
+	a.sandboxDoor.serve(newServer(a.sandbox.Handler(), a.log), a.failed)
+	a.onStop("sandbox", a.sandbox.Stop)
+	a.onStop("sandbox door", a.sandboxDoor.close)
+	a.onStop("store", closePool)
+	return a.seed(ctx)
+}
+
+func (a *app) startReceiver(ctx context.Context) error {
+	var err error
+	a.receiver, err = receiver.New(receiver.Config{
+		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.receiver.Start(ctx); err != nil {
+		return err
+	}
+	a.receiverDoor.serve(receiver.NewHTTPServer(a.receiver.Handler(), a.log), a.failed)
+	a.onStop("receiver", func(ctx context.Context) error {
+		// Together: the door's handlers wait for the commits that Stop makes.
+		closed := make(chan error, 1)
+		go func() { closed <- a.receiverDoor.close(ctx) }()
+		return errors.Join(a.receiver.Stop(ctx), <-closed)
+	})
+	return nil
+}
+
+func (a *app) startJobs(ctx context.Context) error {
+	a.calls = &http.Client{Timeout: callCybsWithin, Transport: newTransport()}
+	a.onStop("connections to Cybersource", func(context.Context) error { a.calls.CloseIdleConnections(); return nil })
+	var err error
+	if a.jobs, err = jobs.New(jobs.Config{Store: a.store, Client: a.client, Log: a.log.With("part", "jobs")}); err != nil {
+		return err
+	}
+	if err := a.jobs.Start(ctx); err != nil {
+		return err
+	}
+	a.onStop("jobs", a.jobs.Stop)
+	return nil
+}
+
+func (a *app) startConsole(ctx context.Context) error {
+	var err error
+	a.console, err = web.New(web.Config{
+		Store: a.store, Client: a.client, Sandbox: a.sandbox, Environment: a.cfg.Environment, ConsoleURL: a.consoleURL(),
+		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
+		SyncSubscription: a.jobs.SyncSubscription, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
+		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.console.Start(context.WithoutCancel(ctx)); err != nil { // Stop ends it
+		return err
+	}
+	a.onStop("live pages", a.console.Stop)
+	server := newServer(a.console.Handler(), a.log)
+	server.RegisterOnShutdown(a.console.EndStreams)
+	a.consoleDoor.serve(server, a.failed)
+	a.onStop("console door", a.consoleDoor.close)
+	return nil
+}
+
+// announce tells the world once every door answers.
+func (a *app) announce(ctx context.Context) error {
+	where := addresses{Console: a.consoleDoor.address(), Receiver: a.receiverDoor.address(), Ops: a.opsDoor.address()}
+	for _, d := range []*door{a.consoleDoor, a.receiverDoor, a.sandboxDoor, a.opsDoor} {
+		if d == nil {
+			continue
+		}
+		if err := d.answers(ctx); err != nil {
+			return err
+		}
+	}
+	if a.sandboxDoor != nil {
+		where.Sandbox = a.sandboxDoor.address()
+	}
+	if err := where.write(a.cfg.DataDir); err != nil {
+		return err
+	}
+	a.onStop("addresses", func(context.Context) error { return removeAddresses(a.cfg.DataDir) })
+	a.ready.Store(true)
+	return nil
+}
+
+// client makes a REST client with an organization's credentials.
+func (a *app) client(ctx context.Context, o store.Organization) (*cybs.Client, error) {
+	key, err := a.store.OrganizationSecret(ctx, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	return cybs.New(cybs.Config{
+		BaseURL: a.cybsURL(o.Environment), HTTPClient: a.calls, UserAgent: "switchboard/" + buildVersion(),
+		Credentials: cybs.Credentials{OrganizationID: o.OrganizationID, MerchantID: o.MerchantID, KeyID: o.KeyID, Secret: key},
+	})
+}
+
+// newTransport is the default one, without sharing its connections.
+func newTransport() http.RoundTripper {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the program at once
+	}()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "server:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program without its process: it returns when the command is done or ctx ends, and its error is meant for a person.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	command, raw, err := parse(args, getenv)
+	if err != nil {
+		return err
+	}
+	switch command {
+	case "help":
+		return printHelp(stdout)
+	case "version":
+		_, err := fmt.Fprintln(stdout, "switchboard", buildVersion())
+		return err
+	case "health":
+		return checkHealth(ctx, raw, stdout)
+	}
+	cfg, err := loadConfig(raw)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cfg, os.Stderr)
+	switch command {
+	case "migrate up", "migrate down", "migrate status":
+		return migrate(ctx, cfg, command, log, stdout)
+	default:
+		return serve(ctx, cfg, log, stdout)
+	}
+}

@@ -1,0 +1,25 @@
+package main
+
+// settings are the variables as they were given, before anybody looked at them. The tags are the only list of them: names of flags
+// and variables, defaults (note stands for one that is no text), and what help says.
+type settings struct {
+	DatabaseURL        string `name:"database-url" variable:"DATABASE_URL" note:"a private PostgreSQL below DATA_DIR" help:"any PostgreSQL 15 or newer; several hosts allowed"`
+	DataDir            string `name:"data-dir" variable:"DATA_DIR" default:".data" help:"private database, generated keys and credentials"`
+	ConsoleAddr        string `name:"console-addr" variable:"CONSOLE_ADDR" default:"127.0.0.1:8080" help:"where people are served; port 0 picks a free one"`
+	ReceiverAddr       string `name:"receiver-addr" variable:"RECEIVER_ADDR" default:"127.0.0.1:8081" help:"where Cybersource delivers"`
+	SandboxAddr        string `name:"sandbox-addr" variable:"SANDBOX_ADDR" default:"127.0.0.1:8082" help:"the built-in stand-in for Cybersource; only in the environment sandbox"`
+	OpsAddr            string `name:"ops-addr" variable:"OPS_ADDR" default:"127.0.0.1:8083" help:"/livez, /readyz and /metrics"`
+	ConsoleURL         string `name:"console-url" variable:"CONSOLE_URL" note:"from CONSOLE_ADDR" help:"the console as browsers see it"`
+	ReceiverURL        string `name:"receiver-url" variable:"RECEIVER_URL" note:"from RECEIVER_ADDR" help:"the receiver as Cybersource sees it"`
+	CybsEnvironment    string `name:"cybs-environment" variable:"CYBS_ENVIRONMENT" default:"sandbox" help:"sandbox, test, production or production-india"`
+	CybsBaseURL        string `name:"cybs-base-url" variable:"CYBS_BASE_URL" note:"from CYBS_ENVIRONMENT" help:"another host for Cybersource's API"`
+	SandboxCredentials string `name:"sandbox-credentials" variable:"SANDBOX_CREDENTIALS" note:"made and kept in DATA_DIR" help:"JSON file with the sandbox's organizations and their keys"`
+	AdminEmail         string `name:"admin-email" variable:"ADMIN_EMAIL" note:"a one-time link is printed" help:"first administrator"`
+	AdminPassword      string `name:"admin-password" variable:"ADMIN_PASSWORD" note:"a one-time link is printed" help:"the first administrator's password"`
+	EncryptionKey      string `name:"encryption-key" variable:"ENCRYPTION_KEY" note:"made in DATA_DIR for the private database, else required" help:"32 bytes in base64; a comma-separated list, newest first, rotates"`
+	TrustedProxies     string `name:"trusted-proxies" variable:"TRUSTED_PROXIES" note:"none" help:"comma-separated addresses or networks whose X-Forwarded-For counts"`
+	PgBinDir           string `name:"pg-bin-dir" variable:"PG_BIN_DIR" note:"searched for" help:"where postgres and initdb are"`
+	PgInstall          string `name:"pg-install" variable:"PG_INSTALL" default:"yes" help:"yes or no: whether PostgreSQL's programs may be installed or fetched when they are missing"`
+	LogLevel           string `name:"log-level" variable:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
+	LogFormat          string `name:"log-format" variable:"LOG_FORMAT" note:"text on a terminal, else json" help:"text or json"`
+}
