@@ -260,9 +260,11 @@
 
   /* ---- Live lists ---------------------------------------------------------------- */
 
-  const live = { held: false, waiting: 0 };
-  const words = { live: "Live", paused: "Paused", connecting: "Connecting", "catching up": "Catching up", offline: "Reconnecting" };
+  // A list stands still until somebody lets it go live; live=1 in the address says so. Standing still, it counts what
+  // came. Live, it waits by itself while a person reads, and catches up afterwards.
+  const words = { live: "Live", still: "Not live", paused: "Paused", connecting: "Connecting", "catching up": "Catching up", offline: "Reconnecting" };
   const liveBox = () => document.querySelector("[data-live]");
+  const live = { held: liveBox()?.dataset.live === "off", waiting: false, seen: false, counting: 0 };
 
   function setLive(state) {
     const box = liveBox();
@@ -270,50 +272,73 @@
     box.dataset.state = state;
     box.querySelector("[data-live-word]").textContent = words[state];
     const button = box.querySelector("[data-live-toggle]");
-    button.textContent = state === "paused" ? "Resume" : "Pause";
-    button.setAttribute("aria-pressed", String(state === "paused"));
+    button.textContent = live.held ? "Go live" : state === "paused" ? "Resume" : "Pause";
+    button.setAttribute("aria-pressed", String(!live.held));
   }
+
+  const settle = () => setLive(live.held ? "still" : live.waiting ? "paused" : "live");
 
   // Rows never move under what a person is doing.
-  const busy = () => live.held || scrollY > 160 || openMenus().length > 0 || String(getSelection()).length > 0 ||
+  const reading = () => scrollY > 160 || openMenus().length > 0 || String(getSelection()).length > 0 ||
     Boolean(document.querySelector("dialog[open]")) || Boolean(document.activeElement?.closest(".row"));
 
-  function showWaiting() {
-    const bar = document.querySelector("[data-live-new]");
-    if (!bar) return;
-    bar.hidden = live.waiting === 0;
-    bar.querySelector("[data-live-count]").textContent = live.waiting + " new, show";
-  }
-
   function refreshLive() {
-    live.waiting = 0;
-    showWaiting();
+    const box = liveBox();
+    if (!box) return;
+    live.waiting = false;
+    const bar = document.querySelector("[data-live-new]");
+    if (bar) bar.hidden = true;
     setLive("catching up");
-    liveBox()?.querySelector("[data-live-refresh]").dispatchEvent(new CustomEvent("live:refresh"));
+    box.querySelector("[data-live-refresh]").dispatchEvent(new CustomEvent("live:refresh"));
   }
 
-  function arrived(count) {
-    if (!busy()) return refreshLive();
-    live.waiting += count;
-    setLive("paused");
-    showWaiting();
+  // What came is counted by the server, at most once a second.
+  function countWaiting() {
+    const box = liveBox(), bar = document.querySelector("[data-live-new]");
+    if (!bar || live.counting) return;
+    live.counting = setTimeout(() => {
+      live.counting = 0;
+      if (!live.waiting) return;
+      const since = document.querySelector(box.dataset.target)?.dataset.newest || "none";
+      htmx.ajax("GET", bar.dataset.count + encodeURIComponent(since), { target: "[data-live-new]", swap: "outerHTML" });
+    }, bar.hidden ? 0 : 1000);
   }
+
+  function arrived() {
+    if (!live.held && !reading()) return refreshLive();
+    live.waiting = true;
+    settle();
+    countWaiting();
+  }
+
+  function catchUp() {
+    if (live.waiting && !live.held && !reading()) refreshLive();
+  }
+  for (const done of ["scroll", "selectionchange", "focusout", "toggle"]) on(done, () => setTimeout(catchUp, 300), true);
 
   on("htmx:sse:before:message", (e) => {
     const box = closest(e, "[data-live]");
-    if (box && e.detail.message.event === box.dataset.event) arrived(Number.parseInt(e.detail.message.data, 10) || 1);
+    if (box && e.detail.message.event === box.dataset.event) arrived();
   });
-  on("htmx:sse:after:connection", () => { if (live.seen) refreshLive(); else setLive("live"); live.seen = true; });
+  // While the connection was lost, something may have come.
+  on("htmx:sse:after:connection", () => { settle(); if (live.seen) arrived(); live.seen = true; });
   on("htmx:sse:error", () => setLive("offline"));
   on("htmx:sse:close", () => setLive("offline"));
-  on("htmx:finally:request", (e) => { if (closest(e, "[data-live-refresh]")) setLive(live.held ? "paused" : "live"); });
+  on("htmx:finally:request", (e) => { if (closest(e, "[data-live-refresh]")) settle(); });
+
+  function goLive(wanted) {
+    live.held = !wanted;
+    const address = new URL(location.href);
+    if (wanted) address.searchParams.set("live", "1"); else address.searchParams.delete("live");
+    history.replaceState(history.state, "", address);
+    if (wanted) refreshLive(); else settle();
+  }
+
   on("click", (e) => {
     if (closest(e, "[data-live-toggle]")) {
-      live.held = liveBox().dataset.state !== "paused";
-      if (live.held) setLive("paused"); else refreshLive();
+      if (!live.held && liveBox().dataset.state === "paused") refreshLive(); else goLive(live.held);
     } else if (closest(e, "[data-live-new]")) {
       e.preventDefault();
-      live.held = false;
       scrollTo({ top: 0 });
       refreshLive();
     }

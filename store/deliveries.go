@@ -236,8 +236,7 @@ type RejectedFilter struct {
 	Page           Page
 }
 
-// ListRejected returns rejected deliveries, newest first, without bodies.
-func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Delivery], error) {
+func (f RejectedFilter) where() where {
 	w := where{}
 	w.add("verdict = 'rejected'")
 	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
@@ -245,6 +244,12 @@ func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Deli
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addRange(f.From, f.To)
+	return w
+}
+
+// ListRejected returns rejected deliveries, newest first, without bodies.
+func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Delivery], error) {
+	w := f.where()
 	sql, args := f.Page.query("SELECT "+deliverySelect+" FROM deliveries", &w)
 	rows, _ := s.pool.Query(ctx, sql, args...)
 	list, err := pgx.CollectRows(rows, scanDelivery)
@@ -252,4 +257,14 @@ func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Deli
 		return PageOf[Delivery]{}, mapError("list rejected deliveries", err)
 	}
 	return pageOf(f.Page, list, func(d Delivery) ID { return d.ID }), nil
+}
+
+// CountNewerRejected counts the rejected deliveries of a list that are newer than the given one, up to most.
+func (s *Store) CountNewerRejected(ctx context.Context, f RejectedFilter, than ID, most int) (int, error) {
+	w := f.where()
+	w.add("id > ?", than)
+	w.args = append(w.args, most)
+	var n int
+	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM deliveries"+w.sql()+placeholder(" LIMIT ", len(w.args))+") newer", w.args...).Scan(&n)
+	return n, mapError("count newer rejected deliveries", err)
 }

@@ -30,6 +30,7 @@ const (
 	liveParam         = "live"
 	olderParam        = "older"
 	newerParam        = "newer"
+	sinceParam        = "since" // counts what is newer than a row
 )
 
 // filterParams are those that say which rows are meant, in the order of their chips; the others say how many and from where on.

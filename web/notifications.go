@@ -50,6 +50,13 @@ func (s *Server) listNotifications(c echo.Context) error {
 	if to != "" {
 		return c.Redirect(http.StatusSeeOther, to)
 	}
+	if than, ok := since(c); ok && s.partial(c) {
+		n, err := s.store.CountNewer(c.Request().Context(), f.notifications(), than, maxCounted)
+		if err != nil {
+			return err
+		}
+		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(f, signalNotifications, paths.Notifications), ui.NewRowsCount{Count: n, Most: maxCounted, One: "new notification", Many: "new notifications"}))
+	}
 	list, err := s.notificationList(c, f)
 	if err != nil {
 		return err
@@ -239,5 +246,33 @@ func (s *Server) liveTail(f *filters, sig signal, path string) ui.LiveTail {
 	if !f.first() || len(f.problems) > 0 || f.values.Has(toParam) && !strings.HasPrefix(f.values.Get(toParam), "-") {
 		return ui.LiveTail{}
 	}
-	return ui.LiveTail{Stream: s.liveURL(), Event: string(sig), Refresh: f.href(path), Target: "#list"}
+	return ui.LiveTail{
+		Stream: s.liveURL(), Event: string(sig), Refresh: f.href(path), Target: "#list", On: f.live,
+		Count: countAddress(f.href(path, liveParam, "")),
+	}
+}
+
+// countAddress is a list's address to which the id is added after which rows are new.
+func countAddress(list string) string {
+	joint := "?"
+	if strings.Contains(list, "?") {
+		joint = "&"
+	}
+	return list + joint + sinceParam + "="
+}
+
+// maxCounted is where counting new rows stops.
+const maxCounted = 1000
+
+// since reads after which row others are new; a list that was empty names none, and then all are.
+func since(c echo.Context) (store.ID, bool) {
+	value := c.QueryParam(sinceParam)
+	if value == "" {
+		return store.ID{}, false
+	}
+	id, err := store.ParseID(value)
+	if err != nil {
+		id = store.ID{15: 1}
+	}
+	return id, true
 }

@@ -38,6 +38,13 @@ func (s *Server) listRejected(c echo.Context) error {
 	if to != "" {
 		return c.Redirect(http.StatusSeeOther, to)
 	}
+	if than, ok := since(c); ok && s.partial(c) {
+		n, err := s.store.CountNewerRejected(c.Request().Context(), f.rejected(), than, maxCounted)
+		if err != nil {
+			return err
+		}
+		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(f, signalRejected, paths.Rejected), ui.NewRowsCount{Count: n, Most: maxCounted, One: "delivery more was rejected", Many: "deliveries more were rejected"}))
+	}
 	list, err := s.rejectedList(c, f)
 	if err != nil {
 		return err

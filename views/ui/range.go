@@ -10,4 +10,3 @@ type RangeForm struct {
 	// Hidden are the other filters, which the form keeps.
 	Hidden []Pair
 }
-
