@@ -86,6 +86,7 @@ func TestColoursCanBeToldApartInBothThemes(t *testing.T) {
 		add(shape, []string{tone + "-soft", "bg", "raised", "hover"}, tone)
 	}
 	add(shape, []string{"good"}, "on-solid")
+	add(text, []string{"bad"}, "on-solid")
 	colours := tokens(t)
 	for _, p := range pairs {
 		front, ok := colours[p.front]
