@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +37,9 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if err := openDataDir(cfg.DataDir); err != nil {
 		return nil, err
 	}
+	if _, err := sealingKeys(cfg); err != nil { // the key is there before the first thing it could seal
+		return nil, err
+	}
 	server, err := embedded.Start(ctx, embedded.Config{
 		Dir: filepath.Join(cfg.DataDir, databaseDirName), BinDir: cfg.PgBinDir, AllowInstall: cfg.PgInstall, Log: log,
 	})
@@ -44,21 +49,31 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	return &database{url: server.URL(), private: server}, nil
 }
 
+// hasPrivateDatabase tells whether there is one from an earlier start.
+func hasPrivateDatabase(cfg Config) bool {
+	found, err := filepath.Glob(filepath.Join(cfg.DataDir, databaseDirName, "*", "data", "PG_VERSION"))
+	return err == nil && len(found) > 0
+}
+
 // reach proves that DATABASE_URL leads to a database that will do, and says in one sentence if not.
 func (d *database) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
+	where := "DATABASE_URL"
+	if parsed, err := pgx.ParseConfig(d.url); err == nil {
+		where += fmt.Sprintf(" (%s, database %s)", net.JoinHostPort(parsed.Host, strconv.Itoa(int(parsed.Port))), parsed.Database)
+	}
 	conn, err := pgx.Connect(ctx, d.url)
 	if err != nil {
-		return fmt.Errorf("DATABASE_URL leads to no usable database: %s", shortCause(err))
+		return fmt.Errorf("%s leads to no usable database: %s", where, shortCause(err))
 	}
 	var number int
 	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&number)
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
-		return fmt.Errorf("DATABASE_URL leads to no usable database: %w", err)
+		return fmt.Errorf("%s leads to no usable database: %w", where, err)
 	}
 	if number < minimumServerNum {
-		return fmt.Errorf("DATABASE_URL leads to PostgreSQL %d: want 15 or newer", number/10000)
+		return fmt.Errorf("%s leads to PostgreSQL %d: want 15 or newer", where, number/10000)
 	}
 	return nil
 }

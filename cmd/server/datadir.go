@@ -45,6 +45,9 @@ func sealingKeys(cfg Config) ([]store.SealingKey, error) {
 		if len(cfg.EncryptionKeys) > 0 {
 			return cfg.EncryptionKeys, nil
 		}
+		if hasPrivateDatabase(cfg) {
+			return nil, fmt.Errorf("the encryption key %s is gone, and without it the private database's sealed data cannot be opened: restore the file or set ENCRYPTION_KEY", file)
+		}
 		raw := make([]byte, 32)
 		if _, err := rand.Read(raw); err != nil {
 			return nil, fmt.Errorf("make an encryption key: %w", err)
