@@ -15,24 +15,39 @@ type authenticator interface {
 	authenticate(req *http.Request, body []byte, host string, now time.Time) error
 }
 
-func newAuthenticator(c Credentials, newID func() string) (authenticator, error) {
+// newAuthenticator makes the authenticator of a scheme. A token asks for an encrypted answer where responseMLEKeyID is
+// not empty.
+func newAuthenticator(c Credentials, responseMLEKeyID string, newID func() string) (authenticator, error) {
 	switch c.Scheme {
-	case HTTPSignature, JWTSharedSecret, "":
+	case HTTPSignature:
 		if err := checkSharedSecret(c); err != nil {
 			return nil, err
 		}
-		if c.Scheme == HTTPSignature {
-			return newHTTPSignature(c), nil
+		return newHTTPSignature(c), nil
+	case JWTSharedSecret, "", JWTP12:
+		check, build := checkSharedSecret, newSharedSecretJWT
+		if c.Scheme == JWTP12 {
+			check, build = checkCertificate, newP12JWT
 		}
-		return newSharedSecretJWT(c, newID)
-	case JWTP12, JWTP12V1:
+		if err := check(c); err != nil {
+			return nil, err
+		}
+		a, err := build(c)
+		if err != nil {
+			return nil, err
+		}
+		a.responseMLEKeyID, a.newID = responseMLEKeyID, newID
+		return a, nil
+	case JWTP12V1:
 		if err := checkCertificate(c); err != nil {
 			return nil, err
 		}
-		if c.Scheme == JWTP12V1 {
-			return newJWTv1(c)
+		a, err := newJWTv1(c)
+		if err != nil {
+			return nil, err
 		}
-		return newP12JWT(c, newID)
+		a.responseMLEKeyID = responseMLEKeyID
+		return a, nil
 	}
 	return nil, fmt.Errorf("authentication scheme %q is unknown", c.Scheme)
 }

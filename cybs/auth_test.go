@@ -54,12 +54,10 @@ type vectorP12 struct {
 // sign lets the authenticator for creds sign the vector's request and returns its headers.
 func (v authVector) sign(t *testing.T, creds Credentials, host, id string) *http.Request {
 	t.Helper()
-	auth, err := newAuthenticator(creds, func() string { return id })
+	responseKey, _ := v.Claims["v-c-response-mle-kid"].(string)
+	auth, err := newAuthenticator(creds, responseKey, func() string { return id })
 	if err != nil {
 		t.Fatalf("new authenticator: %v", err)
-	}
-	if token, ok := auth.(*jwtV2); ok {
-		token.responseMLEKeyID, _ = v.Claims["v-c-response-mle-kid"].(string)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), v.Method, "https://connected.example.test"+v.RequestTarget, http.NoBody)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -14,41 +16,60 @@ import (
 // minRSABits is the shortest key that is accepted; Cybersource makes keys of 2048 bits.
 const minRSABits = 2048
 
-// ErrWrongPassword means that a P12 file does not open with the password given.
-var ErrWrongPassword = errors.New("wrong password")
+// Why a certificate with its key cannot be used; errors.Is finds them in what the parsers, CheckValidity and New return.
+var (
+	// ErrWrongPassword means that a P12 file does not open with the password given.
+	ErrWrongPassword = errors.New("wrong password")
+	// ErrNoPrivateKey means that there are certificates, but no private key.
+	ErrNoPrivateKey = errors.New("no private key")
+	// ErrCertificateMismatch means that no certificate fits the private key.
+	ErrCertificateMismatch = errors.New("no certificate fits the private key")
+	// ErrCertificateExpired means that the validity has ended.
+	ErrCertificateExpired = errors.New("certificate has expired")
+	// ErrCertificateNotYetValid means that the validity has not begun: often it is the clock that is wrong.
+	ErrCertificateNotYetValid = errors.New("certificate is not valid yet")
+)
 
-// Certificate is a certificate of Cybersource's ("REST – Certificate") with its private key, which signs requests. It
-// prints without the key.
+// requestMLEName is the common name of Cybersource's own certificate in a P12 file, to which requests are encrypted.
+const requestMLEName = "CyberSource_SJC_US"
+
+// Certificate is a certificate with its RSA private key: one of Cybersource's ("REST – Certificate"), which signs
+// requests, or one made here, to which Cybersource encrypts. It prints without the key.
 type Certificate struct {
-	leaf *x509.Certificate
-	key  *rsa.PrivateKey
+	leaf   *x509.Certificate
+	key    *rsa.PrivateKey
+	others []*x509.Certificate // of the same P12 file
 }
 
 // ParseP12 opens a P12 file as the Business Center hands it out, in the old or the new encryption. The file may hold
 // other certificates too, such as Cybersource's own for message encryption; the one that fits the private key is taken.
-// It returns ErrWrongPassword when the password does not fit.
+// It returns ErrWrongPassword, ErrNoPrivateKey or ErrCertificateMismatch where that is the matter. Validity is not
+// judged, see CheckValidity.
 func ParseP12(data []byte, password string) (*Certificate, error) {
 	key, first, others, err := pkcs12.DecodeChain(data, password)
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
 		return nil, fmt.Errorf("parse P12: %w", ErrWrongPassword)
-	}
-	if err != nil {
+	case err != nil && strings.HasSuffix(err.Error(), "private key missing"): // the library has no sentinel for it
+		return nil, fmt.Errorf("parse P12: %w", ErrNoPrivateKey)
+	case err != nil:
 		return nil, fmt.Errorf("parse P12: %w", err)
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("parse P12: the key is a %T, want RSA", key)
 	}
-	for _, certificate := range append([]*x509.Certificate{first}, others...) {
+	all := append([]*x509.Certificate{first}, others...)
+	for i, certificate := range all {
 		if private.PublicKey.Equal(certificate.PublicKey) {
-			return newCertificate(certificate, private)
+			return newCertificate(certificate, private, slices.Delete(all, i, i+1))
 		}
 	}
-	return nil, errors.New("parse P12: no certificate fits the private key")
+	return nil, fmt.Errorf("parse P12: %w", ErrCertificateMismatch)
 }
 
 // ParseCertificate reads certificate and private key (PKCS #8 or PKCS #1, not encrypted) from PEM. Both may stand in
-// one text, given twice.
+// one text, given twice. It returns ErrNoPrivateKey or ErrCertificateMismatch where that is the matter.
 func ParseCertificate(certificatePEM, keyPEM []byte) (*Certificate, error) {
 	key, err := parsePrivateKey(keyPEM)
 	if err != nil {
@@ -57,7 +78,7 @@ func ParseCertificate(certificatePEM, keyPEM []byte) (*Certificate, error) {
 	for rest := certificatePEM; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("parse certificate: no certificate fits the private key")
+			return nil, fmt.Errorf("parse certificate: %w", ErrCertificateMismatch)
 		}
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -67,7 +88,7 @@ func ParseCertificate(certificatePEM, keyPEM []byte) (*Certificate, error) {
 			return nil, fmt.Errorf("parse certificate: %w", err)
 		}
 		if key.PublicKey.Equal(leaf.PublicKey) {
-			return newCertificate(leaf, key)
+			return newCertificate(leaf, key, nil)
 		}
 	}
 }
@@ -76,7 +97,7 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	for rest := text; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("no private key in PEM")
+			return nil, fmt.Errorf("%w in the PEM text", ErrNoPrivateKey)
 		}
 		switch block.Type {
 		case "RSA PRIVATE KEY":
@@ -97,11 +118,11 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	}
 }
 
-func newCertificate(leaf *x509.Certificate, key *rsa.PrivateKey) (*Certificate, error) {
+func newCertificate(leaf *x509.Certificate, key *rsa.PrivateKey, others []*x509.Certificate) (*Certificate, error) {
 	if bits := key.N.BitLen(); bits < minRSABits {
 		return nil, fmt.Errorf("the key has %d bits, want at least %d", bits, minRSABits)
 	}
-	return &Certificate{leaf: leaf, key: key}, nil
+	return &Certificate{leaf: leaf, key: key, others: others}, nil
 }
 
 // KeyID is what Cybersource knows the certificate by: the serialNumber in its subject, which is not the serial number
@@ -114,8 +135,49 @@ func (c *Certificate) CommonName() string { return c.leaf.Subject.CommonName }
 // NotAfter is when the certificate ends.
 func (c *Certificate) NotAfter() time.Time { return c.leaf.NotAfter }
 
+// NotBefore is when the certificate begins.
+func (c *Certificate) NotBefore() time.Time { return c.leaf.NotBefore }
+
+// CheckValidity returns ErrCertificateExpired or ErrCertificateNotYetValid, with the date, for a time outside the
+// certificate's validity.
+func (c *Certificate) CheckValidity(now time.Time) error {
+	switch {
+	case now.After(c.leaf.NotAfter):
+		return fmt.Errorf("%w: on %s", ErrCertificateExpired, c.leaf.NotAfter.UTC().Format(time.DateOnly))
+	case now.Before(c.leaf.NotBefore):
+		return fmt.Errorf("%w: it begins on %s", ErrCertificateNotYetValid, c.leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// RequestMLE returns Cybersource's own certificate from the same P12 file, to which requests are encrypted; nil if the
+// file had none.
+func (c *Certificate) RequestMLE() *x509.Certificate {
+	for _, other := range c.others {
+		if strings.EqualFold(other.Subject.CommonName, requestMLEName) {
+			return other
+		}
+	}
+	return nil
+}
+
 // DER returns the certificate itself.
 func (c *Certificate) DER() []byte { return c.leaf.Raw }
+
+// CertificatePEM returns the certificate as PEM text.
+func (c *Certificate) CertificatePEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.leaf.Raw})
+}
+
+// PrivateKeyPEM returns the private key in the clear, as PEM text (PKCS #8) that ParseCertificate reads. It exists for
+// sealing.
+func (c *Certificate) PrivateKeyPEM() (Secret, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(c.key)
+	if err != nil {
+		return nil, fmt.Errorf("write private key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
 
 // String names the certificate, without its key.
 func (c *Certificate) String() string {

@@ -166,14 +166,14 @@ func TestCertificateWithoutSerialNumberNeedsAKeyID(t *testing.T) {
 		t.Fatal(err)
 	}
 	creds := Credentials{Scheme: JWTP12, MerchantID: "my_org", Certificate: certificate}
-	if _, err := newAuthenticator(creds, newUUID); err == nil || !strings.Contains(err.Error(), "serialNumber") {
+	if _, err := newAuthenticator(creds, "", newUUID); err == nil || !strings.Contains(err.Error(), "serialNumber") {
 		t.Errorf("got %v, want the missing serialNumber named", err)
 	}
 	creds.KeyID = "given"
-	if _, err := newAuthenticator(creds, newUUID); err != nil {
+	if _, err := newAuthenticator(creds, "", newUUID); err != nil {
 		t.Errorf("got %v, want the given key id to do", err)
 	}
-	if _, err := newAuthenticator(Credentials{Scheme: JWTP12V1}, newUUID); err == nil ||
+	if _, err := newAuthenticator(Credentials{Scheme: JWTP12V1}, "", newUUID); err == nil ||
 		err.Error() != "merchant id is missing; certificate is missing" {
 		t.Errorf("got %v, want both named", err)
 	}

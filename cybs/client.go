@@ -3,11 +3,9 @@ package cybs
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -71,6 +69,12 @@ type Config struct {
 	SignedHost string
 	// MaxAttempts bounds how often an idempotent call is sent. 0 means 3; 1 means no retries.
 	MaxAttempts int
+	// APIVersion chooses the generation of URLs and bodies. Empty means APIVersion2.
+	APIVersion APIVersion
+	// Dialect decides what is sent where Cybersource's documents disagree. The zero Dialect has documented defaults.
+	Dialect Dialect
+	// MLE encrypts requests and asks for encrypted answers. The zero MLE does neither.
+	MLE MLE
 }
 
 // Client calls Cybersource for one set of credentials. It may be used by several goroutines at once.
@@ -83,6 +87,10 @@ type Client struct {
 	userAgent   string
 	signedHost  string
 	maxAttempts int
+	version     APIVersion
+	dialect     Dialect
+	mle         *requestMLE                                      // nil for none
+	replays     *replayOffer                                     // shared by copies of the client
 	pause       func(ctx context.Context, d time.Duration) error // a field so that tests need not wait
 }
 
@@ -94,7 +102,13 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		base: base, now: cfg.Now, newID: cfg.NewID, userAgent: cfg.UserAgent, signedHost: cfg.SignedHost,
-		maxAttempts: cfg.MaxAttempts, pause: pause,
+		maxAttempts: cfg.MaxAttempts, version: cfg.APIVersion, dialect: cfg.Dialect, replays: &replayOffer{}, pause: pause,
+	}
+	if err := cfg.Dialect.validate(cfg.APIVersion); err != nil {
+		return nil, fmt.Errorf("new cybersource client: %w", err)
+	}
+	if c.version == "" {
+		c.version = APIVersion2
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -111,8 +125,16 @@ func New(cfg Config) (*Client, error) {
 	if c.maxAttempts <= 0 {
 		c.maxAttempts = defaultMaxAttempts
 	}
-	if c.auth, err = newAuthenticator(cfg.Credentials, c.newID); err != nil {
+	if c.mle, err = newRequestMLE(cfg.MLE, cfg.Credentials); err != nil {
 		return nil, fmt.Errorf("new cybersource client: %w", err)
+	}
+	if c.auth, err = newAuthenticator(cfg.Credentials, c.mle.responseKeyID(), c.newID); err != nil {
+		return nil, fmt.Errorf("new cybersource client: %w", err)
+	}
+	if cert := cfg.Credentials.Certificate; cert != nil {
+		if err := cert.CheckValidity(c.now()); err != nil {
+			return nil, fmt.Errorf("new cybersource client: %w", err)
+		}
 	}
 	c.http = newHTTPClient(cfg.HTTPClient)
 	return c, nil
@@ -188,6 +210,9 @@ func (c *Client) do(ctx context.Context, op call) ([]byte, error) {
 		if body, err = encodeJSON(op.body); err != nil {
 			return nil, fmt.Errorf("encode request: %w", err)
 		}
+		if body, err = c.mle.seal(body, c.now()); err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
 	}
 	for attempt := 1; ; attempt++ {
 		answer, err := c.attempt(ctx, op, body)
@@ -227,59 +252,18 @@ func (c *Client) attempt(ctx context.Context, op call, body []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read answer: %w", op.method, op.path, err)
 	}
+	answer, err = c.mle.unseal(answer)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, newAPIError(op.method, op.path, resp, answer, c.now())
+		refused := newAPIError(op.method, op.path, resp, answer, c.now())
+		if err != nil {
+			return nil, fmt.Errorf("%w (its body is encrypted: %w)", refused, err)
+		}
+		return nil, refused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: read answer: %w: %w", op.method, op.path, ErrMalformedResponse, err)
 	}
 	return answer, nil
-}
-
-// newRequest builds and signs a request; what is signed is read back from the request that will be sent.
-func (c *Client) newRequest(ctx context.Context, op call, body []byte) (*http.Request, error) {
-	target := strings.TrimRight(c.base.String(), "/") + op.path
-	if op.query != "" {
-		target += "?" + op.query
-	}
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, op.method, target, reader)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: new request: %w", op.method, op.path, err)
-	}
-	for name, values := range op.header {
-		req.Header[name] = values
-	}
-	req.Header.Set("Accept", acceptJSON)
-	if op.accept != "" {
-		req.Header.Set("Accept", op.accept)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json;charset=utf-8")
-	}
-	req.Header.Set("User-Agent", c.userAgent)
-	if err := c.auth.authenticate(req, body, c.signedHost, c.now()); err != nil {
-		return nil, fmt.Errorf("%s %s: sign: %w", op.method, op.path, err)
-	}
-	return req, nil
-}
-
-// readBounded reads a whole answer.
-func readBounded(body io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(body, maxResponseBytes+1))
-	if err == nil && len(b) > maxResponseBytes {
-		return nil, ErrResponseTooLarge
-	}
-	return b, err
-}
-
-// transportCause takes the URL off an error of net/http: method and path are named already, and the query stays out.
-func transportCause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // decode reads the answer of a call that must have one.
@@ -308,33 +292,4 @@ func describeJSONError(err error, answer []byte) string {
 func isAPINotFound(err error) bool {
 	var api *APIError
 	return errors.As(err, &api) && api.StatusCode == http.StatusNotFound && !api.foreign
-}
-
-// segment escapes one segment of a path. Empty and dotted ones would name another resource, so they are refused.
-func segment(name, value string) (string, error) {
-	if value == "" || value == "." || value == ".." {
-		return "", fmt.Errorf("%w: %s is %q", ErrInvalidArgument, name, value)
-	}
-	return escape(value), nil
-}
-
-// escape percent-encodes all but the unreserved characters, in paths and queries alike, as the official SDK does.
-func escape(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
-
-// newUUID returns a random UUID of version 4.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }

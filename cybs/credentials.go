@@ -11,6 +11,9 @@ import (
 // redacted stands wherever a secret would have been printed.
 const redacted = "[redacted]"
 
+// ErrNotBase64 means: a secret is not the canonical, padded base64 in which Cybersource hands secrets out.
+var ErrNotBase64 = errors.New("not standard base64")
+
 // Secret holds the decoded bytes of a shared secret or of a digital signature key. It prints as "[redacted]" through
 // every verb of fmt, encoding/json, encoding.TextMarshaler and log/slog; [Secret.Base64] is the one way to its text.
 // Package fmt calls no methods on unexported fields of a struct, so there keep it behind a pointer.
@@ -18,16 +21,16 @@ type Secret []byte
 
 // ParseSecret decodes the standard base64 text in which Cybersource hands out secrets. White space around it is
 // ignored; anything else that is not canonical, padded base64 is refused, as the official SDK does, because a secret
-// that was cut short while copying would otherwise only show as failed authentication. The text is not part of the
-// error.
+// that was cut short while copying would otherwise only show as failed authentication. The error is ErrNotBase64, without the
+// text.
 func ParseSecret(text string) (Secret, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return nil, errors.New("parse secret: it is empty")
+		return nil, fmt.Errorf("parse secret: %w: it is empty", ErrNotBase64)
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return nil, errors.New("parse secret: it is not standard base64") // the cause would quote bytes of it
+		return nil, fmt.Errorf("parse secret: %w", ErrNotBase64) // the cause would quote bytes of it
 	}
 	return b, nil
 }

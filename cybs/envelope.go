@@ -12,6 +12,7 @@ type envelope struct {
 
 	payload, payloads []byte
 	jwe               []byte // the member around a JWE
+	jweMember         string // its name
 	duplicates        []string
 }
 
@@ -59,6 +60,7 @@ func (e *envelope) place(name []byte) *[]byte {
 	case "payloads":
 		return &e.payloads
 	case "encData", "encryptedRequest", "encryptedPayload", "encryptedResponse":
+		e.jweMember = string(name)
 		return &e.jwe
 	}
 	return nil

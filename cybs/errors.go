@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What a caller can test for with errors.Is. The first three are also what an *APIError is.
+// What a caller can test for with errors.Is. The first three and ErrValidityTooLong are also what an *APIError is.
 var (
 	// ErrNotFound means: the subscription or organization is not there (404).
 	ErrNotFound = errors.New("not found")
@@ -16,6 +16,10 @@ var (
 	ErrUnauthorized = errors.New("not authorized")
 	// ErrAlreadyExists means: the organization has a subscription for that product already (400 "Record already exists").
 	ErrAlreadyExists = errors.New("record already exists")
+	// ErrNotOffered means: the account does not have this operation (the withdrawn replays).
+	ErrNotOffered = errors.New("not offered to this account")
+	// ErrValidityTooLong means: Cybersource refused a certificate with "Key invalid or validity too long".
+	ErrValidityTooLong = errors.New("certificate is invalid or valid for too long")
 	// ErrResponseTooLarge means: the answer is longer than 1 MiB and was not read.
 	ErrResponseTooLarge = errors.New("answer is larger than 1 MiB")
 	// ErrMalformedResponse means: the answer says success but is not what the call returns.
@@ -91,7 +95,8 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Is reports whether the answer means target, one of ErrNotFound, ErrUnauthorized and ErrAlreadyExists.
+// Is reports whether the answer means target, one of ErrNotFound, ErrUnauthorized, ErrAlreadyExists and
+// ErrValidityTooLong.
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
@@ -100,7 +105,22 @@ func (e *APIError) Is(target error) bool {
 		return e.StatusCode == http.StatusUnauthorized
 	case ErrAlreadyExists:
 		return e.StatusCode == http.StatusConflict ||
-			e.StatusCode == http.StatusBadRequest && strings.Contains(strings.ToLower(e.Message), "record already exists")
+			e.StatusCode == http.StatusBadRequest && e.says("record already exists")
+	case ErrValidityTooLong:
+		return e.StatusCode == http.StatusBadRequest && e.says("validity too long")
+	}
+	return false
+}
+
+// says looks for one of the texts that Cybersource is known to answer with, in the message and in the details.
+func (e *APIError) says(text string) bool {
+	if strings.Contains(strings.ToLower(e.Message), text) {
+		return true
+	}
+	for _, d := range e.Details {
+		if strings.Contains(strings.ToLower(d.Reason), text) {
+			return true
+		}
 	}
 	return false
 }

@@ -38,15 +38,29 @@ func (k SignatureKey) LogValue() slog.Value {
 		slog.String("status", k.Status))
 }
 
-// SignatureKeyOptions are what may be said about a new key.
-type SignatureKeyOptions struct {
-	// ExpiryDays is its life; 0 leaves it to Cybersource, whose keys then lasted three years.
+// KeyOptions are what may be said about a key that is made or stored.
+type KeyOptions struct {
+	// ExpiryDays is its life; 0 leaves it to Cybersource, whose signature keys then lasted three years.
 	ExpiryDays int
 	// Reference is the caller's own id of the request, at most 50 characters.
 	Reference string
 	// SenderOrganizationID is sent as v-c-sender-organization-id; empty sends none.
 	SenderOrganizationID string
+	// Permissions is sent as v-c-permissions, which older SDKs demanded and nobody was seen to check; empty sends none.
+	Permissions string
+	// CorrelationID is sent as v-c-correlation-id; empty sends a new one.
+	CorrelationID string
 }
+
+// SignatureKeyOptions are KeyOptions under their first name.
+type SignatureKeyOptions = KeyOptions
+
+const (
+	keyService      = "nrtd" // what provider or tenant is, where it is not the organization
+	maxKeyReference = 50     // bytes
+	symmetricKeys   = "/kms/egress/v2/keys-sym"
+	asymmetricKeys  = "/kms/egress/v2/keys-asym"
+)
 
 type keyRequest struct {
 	Reference *keyReference  `json:"clientReferenceInformation,omitempty"`
@@ -62,7 +76,10 @@ type keyInformation struct {
 	Provider       string `json:"provider"`
 	Tenant         string `json:"tenant"`
 	KeyType        string `json:"keyType"`
+	ClientKeyID    string `json:"clientKeyId,omitempty"`
+	Key            string `json:"key,omitempty"`
 	OrganizationID string `json:"organizationId"`
+	Public         string `json:"pub,omitempty"`
 	ExpiryDuration string `json:"expiryDuration,omitempty"`
 }
 
@@ -71,7 +88,9 @@ type keyResponse struct {
 	Status     flexStr  `json:"status"`
 	Key        struct {
 		KeyID          flexStr  `json:"keyId"`
+		ClientKeyID    flexStr  `json:"clientKeyId"`
 		Key            flexStr  `json:"key"`
+		KeyType        flexStr  `json:"keyType"`
 		Status         flexStr  `json:"status"`
 		OrganizationID flexStr  `json:"organizationId"`
 		ExpirationDate flexTime `json:"expirationDate"`
@@ -85,12 +104,41 @@ type keyResponse struct {
 // Sent are provider nrtd and the organization as tenant, as the guide says (other documents have them the other way
 // round for other kinds of keys), and the expiry as a string of days. Both SUCCESS and ACCEPTED count as done.
 func (c *Client) CreateSignatureKey(ctx context.Context, organizationID string, opts SignatureKeyOptions) (*SignatureKey, error) {
-	if organizationID == "" || opts.ExpiryDays < 0 {
-		return nil, fmt.Errorf("create signature key: %w: organization %q, %d days", ErrInvalidArgument, organizationID, opts.ExpiryDays)
+	if err := opts.validate(organizationID); err != nil {
+		return nil, fmt.Errorf("create signature key: %w", err)
 	}
-	req := keyRequest{Action: "CREATE", Key: keyInformation{
-		Provider: "nrtd", Tenant: organizationID, KeyType: "sharedSecret", OrganizationID: organizationID,
-	}}
+	r, err := c.saveKey(ctx, symmetricKeys, acceptHAL, opts, keyRequest{Action: "CREATE", Key: keyInformation{
+		Provider: keyService, Tenant: organizationID, KeyType: "sharedSecret", OrganizationID: organizationID,
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("create signature key of %s: %w", organizationID, err)
+	}
+	key, err := r.signatureKey(organizationID)
+	if err != nil {
+		return nil, fmt.Errorf("create signature key of %s: %w", organizationID, err)
+	}
+	return key, nil
+}
+
+func (o KeyOptions) validate(organizationID string) error {
+	var v ValidationError
+	if organizationID == "" {
+		v.add("organizationId", "is missing")
+	}
+	if o.ExpiryDays < 0 {
+		v.add("expiryDuration", "must not be negative")
+	}
+	if len(o.Reference) > maxKeyReference {
+		v.add("clientReferenceInformation.code", fmt.Sprintf("must not be longer than %d", maxKeyReference))
+	}
+	if len(v.Fields) > 0 {
+		return &v
+	}
+	return nil
+}
+
+// saveKey makes or stores a key. Neither is repeated by itself.
+func (c *Client) saveKey(ctx context.Context, path, accept string, opts KeyOptions, req keyRequest) (keyResponse, error) {
 	if opts.ExpiryDays > 0 {
 		req.Key.ExpiryDuration = strconv.Itoa(opts.ExpiryDays)
 	}
@@ -98,33 +146,30 @@ func (c *Client) CreateSignatureKey(ctx context.Context, organizationID string, 
 		req.Reference = &keyReference{Code: opts.Reference}
 	}
 	header := http.Header{}
-	header.Set("v-c-correlation-id", c.newID())
+	header.Set("v-c-correlation-id", firstOf(opts.CorrelationID, c.newID()))
 	if opts.SenderOrganizationID != "" {
 		header.Set("v-c-sender-organization-id", opts.SenderOrganizationID)
 	}
-	answer, err := c.do(ctx, call{
-		method: http.MethodPost, path: "/kms/egress/v2/keys-sym", body: req, accept: acceptHAL, header: header,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create signature key of %s: %w", organizationID, err)
+	if opts.Permissions != "" {
+		header.Set("v-c-permissions", opts.Permissions)
 	}
-	key, err := decodeSignatureKey(answer, organizationID)
-	if err != nil {
-		return nil, fmt.Errorf("create signature key of %s: %w", organizationID, err)
-	}
-	return key, nil
-}
-
-// decodeSignatureKey reads the answer; one without a usable key is an error, whatever its status says.
-func decodeSignatureKey(answer []byte, organizationID string) (*SignatureKey, error) {
 	var r keyResponse
+	answer, err := c.do(ctx, call{method: http.MethodPost, path: path, body: req, accept: accept, header: header})
+	if err != nil {
+		return r, err
+	}
 	if err := decode("key", answer, &r); err != nil {
-		return nil, err
+		return r, err
 	}
 	status := strings.ToUpper(string(r.Status))
 	if status != "SUCCESS" && status != "ACCEPTED" && status != "" {
-		return nil, fmt.Errorf("%w: status is %s", ErrMalformedResponse, errorText(r.Status, maxErrorWord))
+		return r, fmt.Errorf("%w: status is %s", ErrMalformedResponse, errorText(r.Status, maxErrorWord))
 	}
+	return r, nil
+}
+
+// signatureKey takes the key out of the answer; one without a usable key is an error, whatever its status says.
+func (r keyResponse) signatureKey(organizationID string) (*SignatureKey, error) {
 	secret, err := ParseSecret(string(r.Key.Key))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedResponse, err)
@@ -132,12 +177,9 @@ func decodeSignatureKey(answer []byte, organizationID string) (*SignatureKey, er
 	if r.Key.KeyID == "" {
 		return nil, fmt.Errorf("%w: the key has no id", ErrMalformedResponse)
 	}
-	key := &SignatureKey{
-		KeyID: string(r.Key.KeyID), Key: secret, Status: string(r.Key.Status), OrganizationID: string(r.Key.OrganizationID),
-		ExpiresAt: r.Key.ExpirationDate.Time, CreatedAt: r.SubmitTime.Time,
-	}
-	if key.OrganizationID == "" {
-		key.OrganizationID = organizationID
-	}
-	return key, nil
+	return &SignatureKey{
+		KeyID: string(r.Key.KeyID), Key: secret, Status: string(r.Key.Status),
+		OrganizationID: firstOf(string(r.Key.OrganizationID), organizationID),
+		ExpiresAt:      r.Key.ExpirationDate.Time, CreatedAt: r.SubmitTime.Time,
+	}, nil
 }

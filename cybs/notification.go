@@ -1,7 +1,6 @@
 package cybs
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -72,11 +71,13 @@ type Notification struct {
 	Payload json.RawMessage
 	// JWE is the encrypted part in compact form, when Form is FormEncrypted.
 	JWE []byte
+	// Encryption is how it was encrypted; nil when it was not, or was not opened (see OpenNotification).
+	Encryption *Opened
 	// Conflicts names the members, as the body spells them, that header and body have with different values.
 	Conflicts []string
 	// Duplicates names the known members that the body has more than once; the last one counts.
 	Duplicates []string
-	// Body is the body that was parsed.
+	// Body is the body as it was received.
 	Body []byte
 }
 
@@ -84,7 +85,7 @@ type Notification struct {
 //
 // The notification is never nil: with an error (ErrNotJSON or ErrTooDeep) it holds what the headers say, and Form is
 // FormUnknown. JSON that is no notification is FormUnknown without an error. An encrypted notification is only
-// recognised; parse its plain text the same way after decrypting JWE.
+// recognised; [OpenNotification] decrypts it.
 func ParseNotification(h http.Header, body []byte) (*Notification, error) {
 	n := &Notification{
 		EventType: header(h, HeaderEventType), WebhookID: header(h, HeaderWebhookID), ProductID: header(h, HeaderProductName),
@@ -92,8 +93,8 @@ func ParseNotification(h http.Header, body []byte) (*Notification, error) {
 		RequestType: header(h, HeaderRequestType), RetryNumber: parseRetryNumber(h.Get(HeaderRetryCount)),
 		Form: FormUnknown, Body: body,
 	}
-	if jwe := bytes.Trim(body, " \t\r\n\""); isCompactJWE(jwe) {
-		n.Form, n.JWE = FormEncrypted, jwe
+	if text := bareJWE(body); text != nil {
+		n.Form, n.JWE = FormEncrypted, text
 		return n, nil
 	}
 	env, err := scanEnvelope(body)

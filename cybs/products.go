@@ -58,9 +58,14 @@ func (c *Client) ListProducts(ctx context.Context, organizationID string) ([]Pro
 	if err != nil {
 		return nil, fmt.Errorf("list products: %w", err)
 	}
-	answer, err := c.do(ctx, call{
-		method: http.MethodGet, path: "/notification-subscriptions/v2/products/" + org, accept: acceptHAL, idempotent: true,
-	})
+	op := call{
+		method: http.MethodGet, path: c.dialect.ProductsPrefix + subscriptionsRoot + string(c.version) + "/products/" + org,
+		accept: acceptHAL, idempotent: true,
+	}
+	if c.version == APIVersion1 {
+		op.accept = acceptJSON
+	}
+	answer, err := c.do(ctx, op)
 	if err != nil {
 		return nil, fmt.Errorf("list products of %s: %w", organizationID, err)
 	}

@@ -196,7 +196,9 @@ func (p *SecurityPolicy) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes a policy as the API takes it: oAuthURL and client_id are spelled as in all of its examples. The
 // fields that are only read are left out.
-func (p SecurityPolicy) MarshalJSON() ([]byte, error) {
+func (p SecurityPolicy) MarshalJSON() ([]byte, error) { return json.Marshal(p.wire()) }
+
+func (p SecurityPolicy) wire() wireSecurityPolicy {
 	w := wireSecurityPolicy{Type: flexStr(p.Type)}
 	if w.Type == "" {
 		w.Type = flexStr(SecurityKey)
@@ -212,7 +214,7 @@ func (p SecurityPolicy) MarshalJSON() ([]byte, error) {
 			w.Config.Additional = &extra
 		}
 	}
-	return json.Marshal(w)
+	return w
 }
 
 func normalSecurityType(s string) SecurityType {
@@ -224,15 +226,17 @@ func normalSecurityType(s string) SecurityType {
 	return SecurityType(s)
 }
 
-// MarshalJSON writes SELF and DESCENDANTS as the string that version 2 takes, and CUSTOM as the object of the guide.
+// MarshalJSON writes SELF and DESCENDANTS as the string that version 2 takes, and CUSTOM as the object of the guide. A
+// client writes it by its [Dialect].
 func (s Scope) MarshalJSON() ([]byte, error) {
-	if s.Kind != ScopeCustom && len(s.OrganizationIDs) == 0 {
-		return json.Marshal(string(s.Kind))
+	v, err := Dialect{}.scope(&s, false)
+	if v == nil && err == nil {
+		v = ""
 	}
-	return json.Marshal(struct {
-		Scope     ScopeKind `json:"scope"`
-		ScopeData []string  `json:"scopeData"`
-	}{s.Kind, s.OrganizationIDs})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
 }
 
 // UnmarshalJSON reads a string, or an object with scope and, as an array or comma-separated, scopeData.

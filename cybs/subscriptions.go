@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-const subscriptionsPath = "/notification-subscriptions/v2/webhooks"
+const subscriptionsRoot = "/notification-subscriptions/"
 
 // SubscriptionInput is a new subscription.
 type SubscriptionInput struct {
@@ -40,9 +40,12 @@ type SubscriptionPatch struct {
 	RetryPolicy    *RetryPolicy        `json:"retryPolicy,omitempty"`
 	SecurityPolicy *SecurityPolicy     `json:"securityPolicy,omitempty"`
 	Scope          *Scope              `json:"notificationScope,omitempty"`
+	// Status is for APIVersion1 alone, where it is part of an update; see SetSubscriptionStatus.
+	Status *Status `json:"status,omitempty"`
 }
 
-// ListSubscriptionsOptions choose subscriptions. OrganizationID is required, the others narrow it down.
+// ListSubscriptionsOptions choose subscriptions. OrganizationID is required, the others narrow it down; APIVersion1
+// requires all three.
 type ListSubscriptionsOptions struct {
 	OrganizationID string
 	ProductID      string
@@ -53,9 +56,13 @@ type ListSubscriptionsOptions struct {
 // INACTIVE, or PENDING_REVIEW while Cybersource looks at its URLs. A second one for the same product is refused with
 // ErrAlreadyExists. The call is never repeated by itself: where the answer is lost, list first.
 //
-// deactivateFlag is sent inside the retry policy and not beside it, as only one page of the guide has it.
+// How deactivateFlag and the scope are written is a matter of [Dialect]. Under APIVersion1 there must be one product.
 func (c *Client) CreateSubscription(ctx context.Context, in SubscriptionInput) (*Subscription, error) {
-	answer, err := c.do(ctx, call{method: http.MethodPost, path: subscriptionsPath, body: in})
+	body, err := c.createBody(in)
+	if err != nil {
+		return nil, fmt.Errorf("create subscription: %w", err)
+	}
+	answer, err := c.do(ctx, call{method: http.MethodPost, path: c.subscriptionsPath(), body: body})
 	if err != nil {
 		return nil, fmt.Errorf("create subscription: %w", err)
 	}
@@ -69,7 +76,7 @@ func (c *Client) CreateSubscription(ctx context.Context, in SubscriptionInput) (
 // GetSubscription returns a subscription (GET /notification-subscriptions/v2/webhooks/{webhookId}), ErrNotFound if
 // there is none.
 func (c *Client) GetSubscription(ctx context.Context, webhookID string) (*Subscription, error) {
-	path, err := subscriptionPath(webhookID)
+	path, err := c.subscriptionPath(webhookID)
 	if err != nil {
 		return nil, fmt.Errorf("get subscription: %w", err)
 	}
@@ -90,6 +97,9 @@ func (c *Client) ListSubscriptions(ctx context.Context, opts ListSubscriptionsOp
 	if opts.OrganizationID == "" {
 		return nil, fmt.Errorf("list subscriptions: %w: organization id is empty", ErrInvalidArgument)
 	}
+	if c.version == APIVersion1 && (opts.ProductID == "" || opts.EventType == "") {
+		return nil, fmt.Errorf("list subscriptions: %w: version 1 needs product id and event type too", ErrInvalidArgument)
+	}
 	var query []string
 	for _, p := range [...]struct{ name, value string }{
 		{"organizationId", opts.OrganizationID}, {"productId", opts.ProductID}, {"eventType", opts.EventType},
@@ -99,7 +109,7 @@ func (c *Client) ListSubscriptions(ctx context.Context, opts ListSubscriptionsOp
 		}
 	}
 	answer, err := c.do(ctx, call{
-		method: http.MethodGet, path: subscriptionsPath, query: strings.Join(query, "&"), idempotent: true,
+		method: http.MethodGet, path: c.subscriptionsPath(), query: strings.Join(query, "&"), idempotent: true,
 	})
 	if isAPINotFound(err) {
 		return nil, nil
@@ -115,13 +125,18 @@ func (c *Client) ListSubscriptions(ctx context.Context, opts ListSubscriptionsOp
 }
 
 // UpdateSubscription changes what the patch names (PATCH /notification-subscriptions/v2/webhooks/{webhookId}). Another
-// URL starts Cybersource's review and activation anew. Where the answer has no body, the subscription is read again.
+// URL starts Cybersource's review and activation anew. Where the answer has no body, as under APIVersion1, the
+// subscription is read again.
 func (c *Client) UpdateSubscription(ctx context.Context, webhookID string, patch SubscriptionPatch) (*Subscription, error) {
-	path, err := subscriptionPath(webhookID)
+	path, err := c.subscriptionPath(webhookID)
 	if err != nil {
 		return nil, fmt.Errorf("update subscription: %w", err)
 	}
-	answer, err := c.do(ctx, call{method: http.MethodPatch, path: path, body: patch})
+	body, err := c.patchBody(patch)
+	if err != nil {
+		return nil, fmt.Errorf("update subscription %s: %w", webhookID, err)
+	}
+	answer, err := c.do(ctx, call{method: http.MethodPatch, path: path, body: body})
 	if err != nil {
 		return nil, fmt.Errorf("update subscription %s: %w", webhookID, err)
 	}
@@ -136,10 +151,10 @@ func (c *Client) UpdateSubscription(ctx context.Context, webhookID string, patch
 }
 
 // SetSubscriptionStatus activates or deactivates a subscription (PUT
-// /notification-subscriptions/v2/webhooks/{webhookId}/status); only StatusActive and StatusInactive can be set. Any
-// answer of 2xx is a success, whatever its body.
+// /notification-subscriptions/v2/webhooks/{webhookId}/status, under APIVersion1 a PATCH of the subscription); only
+// StatusActive and StatusInactive can be set. Any answer of 2xx is a success, whatever its body.
 func (c *Client) SetSubscriptionStatus(ctx context.Context, webhookID string, status Status) error {
-	path, err := subscriptionPath(webhookID)
+	path, err := c.subscriptionPath(webhookID)
 	if err == nil && status != StatusActive && status != StatusInactive {
 		err = fmt.Errorf("%w: status is %q", ErrInvalidArgument, status)
 	}
@@ -149,7 +164,11 @@ func (c *Client) SetSubscriptionStatus(ctx context.Context, webhookID string, st
 	body := struct {
 		Status Status `json:"status"`
 	}{status}
-	if _, err := c.do(ctx, call{method: http.MethodPut, path: path + "/status", body: body, idempotent: true}); err != nil {
+	op := call{method: http.MethodPut, path: path + "/status", body: body, idempotent: true}
+	if c.version == APIVersion1 {
+		op.method, op.path = http.MethodPatch, path
+	}
+	if _, err := c.do(ctx, op); err != nil {
 		return fmt.Errorf("set status of subscription %s to %s: %w", webhookID, status, err)
 	}
 	return nil
@@ -158,7 +177,7 @@ func (c *Client) SetSubscriptionStatus(ctx context.Context, webhookID string, st
 // DeleteSubscription deletes a subscription (DELETE /notification-subscriptions/v2/webhooks/{webhookId}), ErrNotFound
 // if there is none. Any answer of 2xx is a success: 200 with and without a body and 204 were all seen.
 func (c *Client) DeleteSubscription(ctx context.Context, webhookID string) error {
-	path, err := subscriptionPath(webhookID)
+	path, err := c.subscriptionPath(webhookID)
 	if err != nil {
 		return fmt.Errorf("delete subscription: %w", err)
 	}
@@ -189,7 +208,7 @@ func (c *Client) TestSubscription(ctx context.Context, webhookID string) (*TestR
 	if err != nil {
 		return nil, fmt.Errorf("test subscription: %w", err)
 	}
-	path := "/notification-subscriptions/v1/webhooks/" + id
+	path := subscriptionsRoot + "v1/webhooks/" + id
 	answer, err := c.do(ctx, call{method: http.MethodPost, path: path, body: struct{}{}})
 	if err != nil {
 		return nil, fmt.Errorf("test subscription %s: %w", webhookID, err)
@@ -208,9 +227,13 @@ func (c *Client) TestSubscription(ctx context.Context, webhookID string) (*TestR
 	}, nil
 }
 
-func subscriptionPath(webhookID string) (string, error) {
+func (c *Client) subscriptionsPath() string {
+	return subscriptionsRoot + string(c.version) + "/webhooks"
+}
+
+func (c *Client) subscriptionPath(webhookID string) (string, error) {
 	id, err := segment("webhook id", webhookID)
-	return subscriptionsPath + "/" + id, err
+	return c.subscriptionsPath() + "/" + id, err
 }
 
 // decodeSubscription reads one subscription; one without an id is of no use to anybody.
