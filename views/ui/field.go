@@ -132,3 +132,15 @@ func checkedValue(f Field) string {
 	}
 	return f.Value
 }
+
+// answered is f labelled as a question that always has an answer.
+func (f Field) answered() Field {
+	f.Required = true
+	return f
+}
+
+// unforced is f without the browser's check that a value is not empty.
+func (f Field) unforced() Field {
+	f.Required = false
+	return f
+}

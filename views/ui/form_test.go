@@ -56,6 +56,17 @@ func TestChoicesKeepWhatWasChosen(t *testing.T) {
 	}
 }
 
+func TestASelectTakesAnEmptyAnswer(t *testing.T) {
+	t.Parallel()
+	doc := parse(t, ui.SelectField(ui.Field{Name: "fault", Label: "Fault", Required: true, Options: []ui.Option{{Label: "None"}, {Value: "late", Label: "Late"}}}))
+	if has(one(t, doc, "select"), "required") {
+		t.Error("the browser would refuse the empty answer")
+	}
+	if got := content(one(t, doc, "label")); got != "Fault" {
+		t.Errorf("got label %q", got)
+	}
+}
+
 func TestAGroupWithAChoiceIsUnfoldedAndCounted(t *testing.T) {
 	t.Parallel()
 	doc := parse(t, ui.CheckboxGroups(ui.Field{Name: "events", Label: "Events"}, []ui.OptionGroup{
