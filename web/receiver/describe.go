@@ -39,7 +39,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
 		Payload:  searchable(n.Payload), Horizon: g.horizon(d.SubscriptionID),
 	}
-	described.Fingerprint, described.Loose = fingerprints(d, n)
+	described.Fingerprint, described.Loose = fingerprints(n)
 	described.ObjectID, described.Summary = summarize(payload, n.Test)
 	return described
 }
@@ -54,7 +54,7 @@ func unreadable(d store.Delivery) store.Description {
 //
 // A test's payload never changes and its date has only seconds, so the attempt's trace id takes part in the strict one: two tests are
 // two notifications. A retried test is found by the loose one.
-func fingerprints(d store.Delivery, n *cybs.Notification) (strict, loose []byte) {
+func fingerprints(n *cybs.Notification) (strict, loose []byte) {
 	payload := cybs.CompactJSON(make([]byte, 0, len(n.Payload)), n.Payload)
 	sum := func(parts ...string) []byte {
 		h := sha256.New()
@@ -65,11 +65,11 @@ func fingerprints(d store.Delivery, n *cybs.Notification) (strict, loose []byte)
 		h.Write(payload)
 		return h.Sum(nil)
 	}
-	loose = sum(d.WebhookID, d.EventType)
+	loose = sum(n.WebhookID, n.EventType)
 	if n.Test {
-		return sum(d.WebhookID, d.EventType, d.EventDate, d.TraceID), loose
+		return sum(n.WebhookID, n.EventType, n.EventDate, n.TransactionTraceID), loose
 	}
-	return sum(d.WebhookID, d.EventType, d.EventDate), loose
+	return sum(n.WebhookID, n.EventType, n.EventDate), loose
 }
 
 func headersOf(d store.Delivery) http.Header {
