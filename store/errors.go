@@ -30,6 +30,10 @@ func mapError(doing string, err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%s: %w", doing, ErrNotFound)
 	}
+	var connectErr *pgconn.ConnectError
+	if errors.As(err, &connectErr) { // whatever the server says to it: it will not be asked this time
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		if sentinel := sentinelOf(pgErr); sentinel != nil {

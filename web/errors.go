@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -111,8 +111,6 @@ func explain(err error) (int, problem.Problem) {
 		}
 	case errors.As(err, &httpErr):
 		return httpErr.Code, problemOf(httpErr)
-	case errors.As(err, &apiErr), isUnreachable(err):
-		return http.StatusBadGateway, problem.Problem{Title: "Cybersource did not do this", Text: cybersourceText(err)}
 	case errors.Is(err, store.ErrNotFound):
 		return http.StatusNotFound, problemOf(echo.ErrNotFound)
 	case errors.Is(err, store.ErrConflict):
@@ -121,6 +119,8 @@ func explain(err error) (int, problem.Problem) {
 		return http.StatusUnprocessableEntity, problem.Problem{Title: "This value cannot be stored", Text: "Go back, look at what you typed, and send it again."}
 	case errors.Is(err, store.ErrUnavailable):
 		return http.StatusServiceUnavailable, problem.Problem{Title: "The database is away", Text: "Nothing was changed. Cybersource holds what it cannot deliver meanwhile. Try again in a few seconds."}
+	case errors.As(err, &apiErr), isUnreachable(err) && !errors.Is(err, context.DeadlineExceeded):
+		return http.StatusBadGateway, problem.Problem{Title: "Cybersource did not do this", Text: cybersourceText(err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, problem.Problem{Title: "This took too long", Text: "It was given up after 30 seconds. Look whether it was done before you try again."}
 	}
@@ -168,8 +168,8 @@ func problemOf(e *echo.HTTPError) problem.Problem {
 
 // isUnreachable reports whether a call to Cybersource got no answer, or none that makes sense.
 func isUnreachable(err error) bool {
-	var urlErr *url.Error
-	return errors.As(err, &urlErr) || errors.Is(err, cybs.ErrMalformedResponse) || errors.Is(err, cybs.ErrResponseTooLarge)
+	var netErr net.Error
+	return errors.As(err, &netErr) || errors.Is(err, cybs.ErrMalformedResponse) || errors.Is(err, cybs.ErrResponseTooLarge)
 }
 
 // cybersourceText says in words what an error of a call to Cybersource means and what to do, with the id their support asks for.
@@ -184,7 +184,7 @@ func cybersourceText(err error) string {
 		case isUnreachable(err):
 			return "Cybersource cannot be reached. Check the network and status.cybersource.com, then try again."
 		}
-		return "Cybersource could not be asked. The log says why."
+		return "Cybersource could not be asked."
 	}
 	text := apiSentence(apiErr)
 	for _, d := range apiErr.Details {

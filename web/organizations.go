@@ -100,6 +100,9 @@ func (s *Server) checkOrganization(c echo.Context) error {
 func (s *Server) tryCredentials(ctx context.Context, o store.Organization) orgviews.Check {
 	products, err := s.askProducts(ctx, o)
 	check := orgviews.Check{At: s.now()}
+	if err != nil {
+		s.logCybersource(ctx, "check credentials of "+o.OrganizationID, err)
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrSealBroken):
 		check.Tone, check.Title = ui.Bad, "The secret cannot be read"
