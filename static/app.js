@@ -163,6 +163,19 @@
     boxes[0]?.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  /* ---- Tables ------------------------------------------------------------------ */
+
+  // A table that scrolls sideways cannot keep its head in sight; one that fits can.
+  function fitTables() {
+    const frames = all(".table-frame").filter((f) => !f.closest(".chart-table"));
+    frames.forEach((f) => f.classList.remove("fits"));
+    const fitting = frames.filter((f) => f.scrollWidth <= f.clientWidth);
+    fitting.forEach((f) => f.classList.add("fits"));
+  }
+  addEventListener("resize", fitTables);
+  on("htmx:after:swap", fitTables);
+  document.fonts.ready.then(fitTables);
+
   /* ---- Menus and dialogs ------------------------------------------------------ */
 
   const openMenus = () => all("details[data-menu][open]");
