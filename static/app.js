@@ -20,14 +20,12 @@
     line.textContent = text;
     box.append(line);
     document.getElementById("toasts")?.append(box);
-    leaveSoon(box, 4000);
+    leaveSoon(box, tone === "bad" ? 10000 : 4000);
   }
 
-  // What went wrong stays until it is dismissed; so does what has a link to follow.
+  // It stays while somebody is at it.
   function leaveSoon(box, after) {
-    if (box.classList.contains("tone-bad") || box.querySelector("a")) return;
-    const timer = setTimeout(() => (box.matches(":hover, :focus-within") ? leaveSoon(box, after) : box.remove()), after);
-    box.addEventListener("click", () => clearTimeout(timer), { once: true });
+    setTimeout(() => (box.matches(":hover, :focus-within") ? leaveSoon(box, after) : box.remove()), after);
   }
 
   on("click", (e) => closest(e, "[data-dismiss]")?.closest("[data-toast]")?.remove());
@@ -401,5 +399,8 @@
     if (keys[e.key]) { e.preventDefault(); keys[e.key](); }
   });
 
-  all("[data-toast]").forEach((box) => leaveSoon(box, 8000));
+  // What the server says and has gone wrong, or has a link to follow, stays until it is dismissed.
+  for (const box of all(".toasts > [data-toast]")) {
+    if (!box.classList.contains("tone-bad") && !box.querySelector("a")) leaveSoon(box, 8000);
+  }
 })();
