@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/switchboardhq/switchboard/store"
 )
@@ -131,10 +130,15 @@ func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 
 // timeout ends the context of a request. handleError knows what a deadline means.
 func (s *Server) timeout(next echo.HandlerFunc) echo.HandlerFunc {
-	return middleware.ContextTimeoutWithConfig(middleware.ContextTimeoutConfig{
-		Timeout:      requestTimeout,
-		ErrorHandler: func(err error, _ echo.Context) error { return err },
-	})(next)
+	return func(c echo.Context) error {
+		r := c.Request()
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		c.SetRequest(r.WithContext(ctx))
+		// The page of an error is made after this has returned, and cannot be made with a context that has ended.
+		defer c.SetRequest(r)
+		return next(c)
+	}
 }
 
 // noStore keeps pages of signed-in people out of caches, and of the next person's Back button.

@@ -122,7 +122,11 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 	if err != nil {
 		s.finishAudit(after, auditID, err, callText(err))
 		s.syncSoon(after, v.ID)
-		return s.showCallProblem(c, v, o, action, err)
+		title := "Cybersource did not do this"
+		if isUncertain(err) {
+			title = "It is not known whether Cybersource did this"
+		}
+		return s.showCallProblem(c, v, o, action, title, err)
 	}
 	s.finishAudit(after, auditID, nil, text)
 	s.syncSoon(after, v.ID)
@@ -131,12 +135,8 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 }
 
 // showCallProblem is the subscription's page with what Cybersource said.
-func (s *Server) showCallProblem(c echo.Context, v store.Subscription, o store.Organization, action string, err error) error {
-	s.logCybersource(c.Request().Context(), action, err)
-	title := "Cybersource did not do this"
-	if isUncertain(err) {
-		title = "It is not known whether Cybersource did this"
-	}
+func (s *Server) showCallProblem(c echo.Context, v store.Subscription, o store.Organization, doing, title string, err error) error {
+	s.logCybersource(c.Request().Context(), doing, err)
 	return s.showProblem(c, http.StatusBadGateway, v, o, subscriptions.Notice{Tone: ui.Bad, Title: title, Text: callText(err)})
 }
 
@@ -157,7 +157,7 @@ func (s *Server) refreshSubscription(c echo.Context) error {
 		status, err = s.refreshOrFind(ctx, client, o, v)
 	}
 	if err != nil {
-		return s.showCallProblem(c, v, o, "refresh subscription", err)
+		return s.showCallProblem(c, v, o, "refresh subscription", "Cybersource did not say how it stands", err)
 	}
 	switch status {
 	case store.StatusUnknown:

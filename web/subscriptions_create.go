@@ -3,7 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -229,11 +229,12 @@ func (s *Server) ensureSignatureKey(ctx context.Context, client *cybs.Client, o 
 	return err
 }
 
-// newEndpointToken is the unguessable part of an endpoint's address: 256 random bits.
+// newEndpointToken is the unguessable part of an endpoint’s address: 256 random bits, in letters that survive a change of case,
+// because Cybersource has been seen to give addresses back in lower case.
 func newEndpointToken() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // crypto/rand.Read never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(b)
+	return hex.EncodeToString(b)
 }
 
 // auditJSON is the intent as the audit log keeps it.

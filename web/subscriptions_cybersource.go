@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -77,10 +78,12 @@ func callText(err error) string {
 		return "No REST credentials are entered for this organization. An administrator can enter them on the Organizations page."
 	case errors.Is(err, store.ErrSealBroken):
 		return "The REST credentials of this organization cannot be opened: the encryption key they were stored under is gone. An administrator can enter them anew."
-	case !errors.As(err, &api) && !errors.Is(err, context.DeadlineExceeded) && errors.As(err, &network) && !network.Timeout():
-		return "Cybersource cannot be reached. Check the network and status.cybersource.com, then try again."
-	case !errors.As(err, &api) && errors.As(err, &network) && network.Timeout():
+	case errors.As(err, &api):
+		return cybersourceText(err)
+	case errors.As(err, &network) && network.Timeout():
 		return cybersourceText(context.DeadlineExceeded)
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "Cybersource cannot be reached, or broke off. Check the network and status.cybersource.com, then try again."
 	}
 	return cybersourceText(err)
 }

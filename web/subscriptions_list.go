@@ -44,7 +44,7 @@ func mentions(v store.Subscription, text string) bool {
 }
 
 func (s *Server) subscriptionList(known []store.Organization, all []store.Subscription, sums []store.SubscriptionTraffic, q subscriptionQuery) subscriptions.List {
-	l := subscriptions.List{Href: q.href(), ShowOrganization: len(known) > 1}
+	l := subscriptions.List{Href: q.href(), Stream: s.liveURL(), ShowOrganization: len(known) > 1}
 	if len(all) == 0 && q.empty() {
 		return l
 	}

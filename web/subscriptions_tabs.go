@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,14 +199,14 @@ func (s *Server) historyOf(ctx context.Context, v store.Subscription) (*subscrip
 	h := &subscriptions.History{}
 	for _, e := range entries {
 		line := subscriptions.Entry{
-			At: e.At, Actor: e.Actor, Action: actionWord(e.Action), Detail: e.Detail, Before: indented(e.Before), After: indented(e.After),
+			At: e.At, Actor: e.Actor, Action: actionWord(e.Action), Detail: e.Detail, Changes: changesOf(e.Before, e.After),
 			Tone: ui.Good, Outcome: "Succeeded",
 		}
 		switch e.Outcome {
 		case store.OutcomeFailed:
 			line.Tone, line.Outcome = ui.Bad, "Failed"
 		case store.OutcomeStarted:
-			line.Tone, line.Outcome = ui.Waiting, "Started, outcome not recorded"
+			line.Tone, line.Outcome = ui.Waiting, "Outcome not recorded"
 		}
 		h.Entries = append(h.Entries, line)
 	}
@@ -231,15 +232,28 @@ func actionWord(action string) string {
 	return action
 }
 
-func indented(raw json.RawMessage) string {
-	if len(raw) == 0 {
-		return ""
+// changesOf says field by field what an edit changed; nothing for a row that does not have both sides.
+func changesOf(before, after json.RawMessage) []ui.Pair {
+	var was, is map[string]json.RawMessage
+	if len(before) == 0 || len(after) == 0 || json.Unmarshal(before, &was) != nil || json.Unmarshal(after, &is) != nil {
+		return nil
 	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, raw, "", "  "); err != nil {
-		return string(raw)
+	var changes []ui.Pair
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if !bytes.Equal(was[name], is[name]) {
+			changes = append(changes, ui.Pair{Name: name + ":", Value: short(was[name]) + " → " + short(is[name])})
+		}
 	}
-	return b.String()
+	return changes
+}
+
+// short is a JSON value on one line of a page.
+func short(raw json.RawMessage) string {
+	const most = 300
+	if r := []rune(string(raw)); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return string(raw)
 }
 
 // answerOf is what Cybersource last said of a subscription, with every member that it sent.

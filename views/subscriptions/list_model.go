@@ -20,8 +20,8 @@ type List struct {
 	Steps []ui.SetupStep
 	// ShowOrganization adds the column, where there is more than one.
 	ShowOrganization bool
-	// Href is this very list: what live signals fetch again.
-	Href string
+	// Href is this very list: what the signals of Stream fetch again.
+	Href, Stream string
 }
 
 // Item is one row.
@@ -50,13 +50,13 @@ type ProductCount struct {
 }
 
 func (l List) columns() []ui.Column {
-	columns := []ui.Column{{Label: "Name", Wide: true}, {Label: "Status"}, {Label: "Since"}, {Label: "Events"}}
+	columns := []ui.Column{{Label: "Name", Wide: true}, {Label: "Status"}, {Label: "Events"}}
 	if l.ShowOrganization {
 		columns = append(columns, ui.Column{Label: "Organization"})
 	}
 	return append(columns, ui.Column{Label: "Sent to"}, ui.Column{Label: "Security"},
 		ui.Column{Label: "Retry cover", Numeric: true}, ui.Column{Label: "Last received", Numeric: true},
-		ui.Column{Label: "Verified, 24 h", Numeric: true}, ui.Column{Label: "Rejected, 24 h", Numeric: true})
+		ui.Column{Label: "Last 24 h", Numeric: true})
 }
 
 // productNames lists the products, the first in full.
@@ -83,15 +83,13 @@ func (i Item) allProducts() string {
 	return s
 }
 
+// events counts the event types of all products.
 func (i Item) events() string {
 	n := 0
 	for _, p := range i.Products {
 		n += p.Events
 	}
-	if n == 1 {
-		return "1 event type"
-	}
-	return strconv.Itoa(n) + " event types"
+	return strconv.Itoa(n)
 }
 
 func coverText(d time.Duration) string {

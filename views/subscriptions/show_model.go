@@ -9,8 +9,10 @@ import (
 // Show is the page of one subscription. Of the tabs' contents only the current one is set.
 type Show struct {
 	// Notices stand on top: why something was not done.
-	Notices       []Notice
-	Tabs          []ui.Tab
+	Notices []Notice
+	Tabs    []ui.Tab
+	// Stream brings the signals upon which parts are fetched again.
+	Stream        string
 	State         State
 	Activity      *Activity
 	Configuration *Configuration
@@ -101,7 +103,8 @@ type Entry struct {
 	Tone          ui.Tone
 	Outcome       string
 	Detail        string
-	Before, After string
+	// Changes say field by field what was and what is.
+	Changes []ui.Pair
 }
 
 // Answer is what Cybersource last said of the subscription, as it came.
