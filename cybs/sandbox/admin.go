@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/switchboardhq/switchboard/cybs"
 )
 
 // The admin API does over HTTP what the methods of Sandbox do. It asks for no
@@ -21,7 +19,11 @@ import (
 //	GET, PUT /sandbox/v1/trickle                   {"interval": "5s"}, "0s" is off
 //	GET  /sandbox/v1/deliveries?webhookId&kind&limit
 //	GET  /sandbox/v1/subscriptions
+//	PUT  /sandbox/v1/subscriptions/{webhookId}     {"arrayPayload": true}
 //	POST /sandbox/v1/reviews/{webhookId}/approve, …/reject
+//	GET, PUT /sandbox/v1/condition                 {"trouble": "throttled", "retryAfter": "2s", "requests": 3}
+//	GET  /sandbox/v1/certificates                  what receivers may want to trust
+//	GET  /sandbox/v1/openapi.json                  the document the REST API is tested against
 func (s *Sandbox) mountAdmin(mux *http.ServeMux) {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -37,6 +39,10 @@ func (s *Sandbox) mountAdmin(mux *http.ServeMux) {
 		{"/trickle", map[string]http.HandlerFunc{http.MethodGet: s.adminShowTrickle, http.MethodPut: s.adminSetTrickle}},
 		{"/deliveries", map[string]http.HandlerFunc{http.MethodGet: s.adminDeliveries}},
 		{"/subscriptions", map[string]http.HandlerFunc{http.MethodGet: s.adminSubscriptions}},
+		{"/subscriptions/{webhookId}", map[string]http.HandlerFunc{http.MethodPut: s.adminSubscription}},
+		{"/condition", map[string]http.HandlerFunc{http.MethodGet: s.adminShowCondition, http.MethodPut: s.adminSetCondition}},
+		{"/certificates", map[string]http.HandlerFunc{http.MethodGet: s.adminCertificates}},
+		{"/openapi.json", map[string]http.HandlerFunc{http.MethodGet: adminOpenAPI}},
 		{"/reviews/{webhookId}/{decision}", map[string]http.HandlerFunc{http.MethodPost: s.adminReview}},
 	} {
 		mux.Handle(base+rt.path, guard.Handler(adminMethods(rt.methods)))
@@ -97,9 +103,10 @@ func (s *Sandbox) adminEmit(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) adminCatalogue(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
-		Events []CatalogueEvent `json:"events"`
-		Faults []Fault          `json:"faults"`
-	}{s.Catalogue(), Faults()})
+		Events   []CatalogueEvent `json:"events"`
+		Faults   []Fault          `json:"faults"`
+		Troubles []Trouble        `json:"troubles"`
+	}{s.Catalogue(), Faults(), Troubles()})
 }
 
 type trickleBody struct {
@@ -138,57 +145,17 @@ func (s *Sandbox) adminDeliveries(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, s.Deliveries(DeliveryQuery{WebhookID: q.Get("webhookId"), Kind: Kind(q.Get("kind")), Limit: limit}))
 }
 
-// SubscriptionState is a subscription as the sandbox itself sees it.
-type SubscriptionState struct {
-	WebhookID      string      `json:"webhookId"`
-	OrganizationID string      `json:"organizationId"`
-	Name           string      `json:"name"`
-	Status         cybs.Status `json:"status"`
-	WebhookURL     string      `json:"webhookUrl"`
-	HealthCheckURL string      `json:"healthCheckUrl,omitempty"`
-	// Healthy is false after a ping or a last retry failed.
-	Healthy bool `json:"healthy"`
-	// Deactivated is true when a person, and not the sandbox, set INACTIVE.
-	Deactivated bool `json:"deactivated"`
-	Queued      int  `json:"queued"`
-	Retrying    int  `json:"retrying"`
-	Held        int  `json:"held"`
-}
-
-// Subscriptions lists all subscriptions with what waits for them.
-func (s *Sandbox) Subscriptions() []SubscriptionState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := map[string]map[messageState]int{}
-	for _, m := range s.messages {
-		if waiting[m.WebhookID] == nil {
-			waiting[m.WebhookID] = map[messageState]int{}
-		}
-		waiting[m.WebhookID][m.State]++
-	}
-	list := []SubscriptionState{}
-	for _, sub := range s.sortedSubscriptions() {
-		w := waiting[sub.ID]
-		list = append(list, SubscriptionState{
-			WebhookID: sub.ID, OrganizationID: sub.OrganizationID, Name: sub.Name, Status: sub.Status,
-			WebhookURL: sub.WebhookURL, HealthCheckURL: sub.HealthCheckURL, Healthy: !sub.Unhealthy, Deactivated: sub.Deactivated,
-			Queued: w[stateQueued], Retrying: w[stateRetrying], Held: w[stateHeld],
-		})
-	}
-	return list
-}
-
-func (s *Sandbox) adminSubscriptions(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.Subscriptions())
-}
-
 func (s *Sandbox) adminReview(w http.ResponseWriter, r *http.Request) {
 	decision := strings.ToLower(r.PathValue("decision"))
 	if decision != "approve" && decision != "reject" {
 		adminError(w, http.StatusNotFound, "the decision is approve or reject")
 		return
 	}
-	err := s.Review(r.PathValue("webhookId"), decision == "approve")
+	s.adminDone(w, s.Review(r.PathValue("webhookId"), decision == "approve"))
+}
+
+// adminDone answers a change of one subscription.
+func (s *Sandbox) adminDone(w http.ResponseWriter, err error) {
 	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusNoContent)

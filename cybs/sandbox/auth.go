@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -95,12 +93,6 @@ func single(h http.Header, name string) (string, bool) {
 		return "", false
 	}
 	return v[0], true
-}
-
-// bodyDigest is base64(SHA-256(body)), as both schemes carry it.
-func bodyDigest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

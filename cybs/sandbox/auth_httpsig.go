@@ -2,12 +2,13 @@ package sandbox
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
 )
 
 // signatureParams are the parameters of a signature header.
@@ -56,6 +57,9 @@ func parseSignatureParams(value string) (signatureParams, error) {
 
 // httpSignature checks the HTTP Signature scheme.
 func (a *authenticator) httpSignature(r authRequest, header string, now time.Time) (principal, error) {
+	if a.config.WithoutHTTPSignature {
+		return principal{}, unauthenticated("HTTP Signature is switched off")
+	}
 	params, err := parseSignatureParams(header)
 	if err != nil {
 		return principal{}, err
@@ -91,9 +95,7 @@ func (a *authenticator) httpSignature(r authRequest, header string, now time.Tim
 		if err != nil {
 			return principal{}, err
 		}
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(text))
-		if hmac.Equal(mac.Sum(nil), params.mac) {
+		if hmac.Equal(cybs.SignString(secret, text), params.mac) {
 			return principal{Owner: owner, MerchantID: merchantID}, nil
 		}
 	}
@@ -149,8 +151,7 @@ func checkDigestHeader(r authRequest) error {
 		return nil
 	}
 	digest, _ := single(r.Header, "Digest")
-	value, ok := strings.CutPrefix(digest, "SHA-256=")
-	if !ok || !equal(value, bodyDigest(r.Body)) {
+	if !equal(digest, cybs.Digest(r.Body)) {
 		return unauthenticated("digest does not match the body")
 	}
 	return nil
@@ -158,23 +159,21 @@ func checkDigestHeader(r authRequest) error {
 
 // signingText builds the signed lines in the order of the list.
 func signingText(list []string, r authRequest, merchantID string) (string, error) {
-	lines := make([]string, 0, len(list))
-	for _, name := range list {
-		var value string
+	var err error
+	text := cybs.SigningString(list, func(name string) string {
 		switch name {
 		case "host":
-			value = r.Host
-		case "request-target":
-			value = strings.ToLower(r.Method) + " " + r.Target
-		case "v-c-merchant-id":
-			value = merchantID
-		default:
-			var ok bool
-			if value, ok = single(r.Header, name); !ok {
-				return "", unauthenticated("signed header %q is absent", name)
-			}
+			return r.Host
+		case cybs.SignedTarget:
+			return cybs.RequestTarget(r.Method, r.Target)
+		case cybs.HeaderMerchantID:
+			return merchantID
 		}
-		lines = append(lines, name+": "+value)
-	}
-	return strings.Join(lines, "\n"), nil
+		value, ok := single(r.Header, name)
+		if !ok {
+			err = unauthenticated("signed header %q is absent", name)
+		}
+		return value
+	})
+	return text, err
 }

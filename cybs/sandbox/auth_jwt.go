@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/switchboardhq/switchboard/cybs"
 )
 
 // maxTokenLife is the longest exp - iat of a version 2 token.
-const maxTokenLife = 120 * time.Second
+const maxTokenLife = cybs.TokenLife
 
 // A key id belongs either to a shared secret or to a certificate, and each
 // admits its own algorithms only: a certificate must not serve as an HMAC key.
@@ -186,7 +188,7 @@ func (a *authenticator) checkDigestClaim(c tokenClaims, body []byte) error {
 	if algorithm != "SHA-256" && (algorithm != "" || !a.config.LenientClaims) {
 		return unauthenticated("digest algorithm %q", algorithm)
 	}
-	if !equal(*c.Digest, bodyDigest(body)) {
+	if !equal(cybs.DigestPrefix+*c.Digest, cybs.Digest(body)) {
 		return unauthenticated("digest does not match the body")
 	}
 	return nil

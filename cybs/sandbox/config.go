@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,9 +42,16 @@ type Config struct {
 	TrickleInterval time.Duration
 	// Logger gets one record per delivery and status change. Nil: none.
 	Logger *slog.Logger
-	// HTTPClient delivers notifications and pings. Nil: an own client that follows
-	// no redirect.
+	// HTTPClient delivers notifications and pings and fetches tokens. Nil: an own
+	// client that follows no redirect.
 	HTTPClient *http.Client
+	// ClientCertificate is shown to receivers that ask for one. Cybersource's "mutual
+	// trust" suggests that it has one, signed by the Visa root, and no page says so.
+	// Nil: none. It and ReceiverCAs go without HTTPClient.
+	ClientCertificate *tls.Certificate
+	// ReceiverCAs are trusted to sign the certificates of receivers. Nil: the
+	// system's.
+	ReceiverCAs *x509.CertPool
 
 	// ActivationDelay passes between create or update and the first health ping.
 	// 0: 5 minutes; negative: none. Scaled, like the two below.
@@ -58,6 +67,8 @@ type Config struct {
 	API      APIConfig
 	Health   HealthConfig
 	Delivery DeliveryConfig
+	OAuth    OAuthConfig
+	MLE      MLEConfig
 	Limits   Limits
 
 	// AllowPlainHTTP accepts http:// URLs of subscriptions. Cybersource does not.
@@ -96,101 +107,6 @@ type APIKey struct {
 	Secret cybs.Secret
 }
 
-// AuthConfig holds the decisions on request authentication.
-type AuthConfig struct {
-	// ClockTolerance is how far date, v-c-date and the iat of version 1 tokens may
-	// be from now, either way. Cybersource publishes none. 0: 5 minutes.
-	ClockTolerance time.Duration
-	// TokenLeeway is how far iat may lie ahead, and exp behind. 0: 60 seconds.
-	TokenLeeway time.Duration
-	// Hosts are accepted as request-host of a token besides the Host header of the
-	// request, as the SDK's intermediateHost needs. Nil: Cybersource's own hosts.
-	Hosts []string
-	// LenientClaims accepts tokens that lack claims; those present must be right.
-	LenientClaims bool
-}
-
-// APIConfig holds the decisions on the answers of the REST API. Zero values are
-// the defaults of the reference's decision sheet.
-type APIConfig struct {
-	// ListEmptyAsArray answers an empty list with 200 and [] in place of 404.
-	ListEmptyAsArray bool
-	// DeleteNoContent answers DELETE with 204 in place of 200 and a body.
-	DeleteNoContent bool
-	// StatusEmptyBody answers PUT status without a body.
-	StatusEmptyBody bool
-	// StatusWhileReviewed allows PUT status during PENDING_REVIEW and BLOCKED.
-	StatusWhileReviewed bool
-	// TestStatusCode answers the test call. 0: 201.
-	TestStatusCode int
-	// KeyStatus is the top-level status of key answers. Empty: SUCCESS; the spec
-	// says ACCEPTED.
-	KeyStatus string
-	// KeyTenancy says which order of provider and tenant key calls must have.
-	KeyTenancy KeyTenancy
-	// RetryPolicyText answers the numbers and booleans of retryPolicy as strings.
-	RetryPolicyText bool
-	// IgnorePatchedRetryPolicy leaves retryPolicy alone on PATCH, as the spec's
-	// model implies; the guide allows it.
-	IgnorePatchedRetryPolicy bool
-	// RequireDescription refuses a create without description, which the guide's
-	// field list demands and the spec does not.
-	RequireDescription bool
-	// TimeLayout formats createdOn and updatedOn. Empty: 2006-01-02T15:04:05.000Z.
-	TimeLayout string
-	// OfferUnpublished lists products and events that were seen but are not in the
-	// current guide, too. They can be emitted either way.
-	OfferUnpublished bool
-	// WithoutV1 answers the version 1 subscription calls with 404. The test call,
-	// which exists only as version 1, stays.
-	WithoutV1 bool
-}
-
-// KeyTenancy is the accepted order of provider and tenant in key calls.
-type KeyTenancy string
-
-const (
-	// TenancyEither accepts both orders.
-	TenancyEither KeyTenancy = ""
-	// TenancyGuide wants provider nrtd and the organization as tenant.
-	TenancyGuide KeyTenancy = "guide"
-	// TenancySpec wants that order for CREATE and the reverse for STORE.
-	TenancySpec KeyTenancy = "spec"
-)
-
-// HealthConfig holds the decisions on health pings.
-type HealthConfig struct {
-	// PingWebhookURL pings the webhook URL when there is no health check URL.
-	PingWebhookURL bool
-	// Get pings with GET in place of an empty POST.
-	Get bool
-	// SuspendUnanswered makes a subscription whose first ping fails SUSPENDED, as
-	// one page of the guide says, in place of leaving it INACTIVE.
-	SuspendUnanswered bool
-}
-
-// DeliveryConfig holds the decisions on notifications.
-type DeliveryConfig struct {
-	// AnySuccess counts every 2xx as delivered and healthy, not 200 alone.
-	AnySuccess bool
-	// Variants overrides which bytes are signed, by product id. See VariantOf.
-	Variants map[string]cybs.Variant
-	// ArrayPayload lists product ids whose payload is a one-element array.
-	ArrayPayload []string
-	// LegacyEnvelope sends the 2023 form: notificationId and payloads.
-	LegacyEnvelope bool
-	// MixedCaseHeaders sends V-C-Event-Type and so on, as the 2023 capture has it.
-	MixedCaseHeaders bool
-	// Schedule computes the retries. Nil: RetryPolicy.Schedule, the documented
-	// offsets. GapSchedule and ImmediateRepeatSchedule are the other readings.
-	Schedule func(cybs.RetryPolicy) []time.Duration
-	// Deactivation2023 gives deactivateFlag the meaning of the 2023 guide.
-	Deactivation2023 bool
-	// RetryRequestType is the requestType of retries, a literal that nobody
-	// published. Empty: RETRY.
-	RetryRequestType string
-}
-
 // Limits bound what the sandbox keeps and does at once.
 type Limits struct {
 	// Concurrency is the number of notifications sent at once. 0: 8.
@@ -199,6 +115,9 @@ type Limits struct {
 	Pending int
 	// Attempts is how many delivery attempts are remembered. 0: 2,000.
 	Attempts int
+	// History is how many notifications that came to an end can be replayed. They are
+	// not in the state file. 0: 10,000.
+	History int
 	// Subscriptions bounds the subscriptions of all organizations. 0: 1,000.
 	Subscriptions int
 }
@@ -215,10 +134,17 @@ func (c *Config) setDefaults() {
 	orInt(&c.Limits.Concurrency, 8)
 	orInt(&c.Limits.Pending, 10_000)
 	orInt(&c.Limits.Attempts, 2_000)
+	orInt(&c.Limits.History, 10_000)
 	orInt(&c.Limits.Subscriptions, 1_000)
+	orInt(&c.API.ReplayBusyStatusCode, http.StatusConflict)
+	orDuration(&c.Delivery.SlowSendTime, 5*time.Second)
+	orDuration(&c.OAuth.ExpiryUnit, time.Second)
 	orString(&c.API.KeyStatus, "SUCCESS")
+	orString(&c.API.KeyState, "active")
+	orString(&c.API.KeyTimeLayout, "2006-01-02T15:04:05Z")
 	orString(&c.API.TimeLayout, "2006-01-02T15:04:05.000Z")
 	orString(&c.Delivery.RetryRequestType, "RETRY")
+	orString(&c.Delivery.ReplayRequestType, "REPLAY")
 	if c.TimeScale == 0 {
 		c.TimeScale = 1
 	}
@@ -248,6 +174,15 @@ func (c *Config) validate() error {
 	case TenancyEither, TenancyGuide, TenancySpec:
 	default:
 		errs = append(errs, fmt.Errorf("unknown KeyTenancy %q", c.API.KeyTenancy))
+	}
+	if c.HTTPClient != nil && (c.ClientCertificate != nil || c.ReceiverCAs != nil) {
+		errs = append(errs, errors.New("ClientCertificate and ReceiverCAs have no effect on a given HTTPClient"))
+	}
+	if !slices.Contains([]MLEPolicy{MLEWithCertificate, MLERequired, MLEOff}, c.MLE.Policy) {
+		errs = append(errs, fmt.Errorf("unknown MLE policy %q", c.MLE.Policy))
+	}
+	if !slices.Contains(MLEForms(), c.MLE.Form) {
+		errs = append(errs, fmt.Errorf("unknown MLE form %q", c.MLE.Form))
 	}
 	keys := map[string]string{}
 	for _, o := range c.Organizations {

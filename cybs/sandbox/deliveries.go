@@ -32,23 +32,27 @@ const (
 // Attempt is one request to a receiver, or the decision not to make it.
 type Attempt struct {
 	// Number counts all attempts of a sandbox, from 1.
-	Number         int64         `json:"number"`
-	Kind           Kind          `json:"kind"`
-	At             time.Time     `json:"at"`
-	MessageID      string        `json:"messageId,omitempty"`
-	WebhookID      string        `json:"webhookId"`
-	OrganizationID string        `json:"organizationId"`
-	ProductID      string        `json:"productId,omitempty"`
-	EventType      string        `json:"eventType,omitempty"`
-	TraceID        string        `json:"transactionTraceId,omitempty"`
-	RequestType    string        `json:"requestType,omitempty"`
-	RetryNumber    int           `json:"retryNumber"`
-	Fault          Fault         `json:"fault,omitempty"`
-	URL            string        `json:"url"`
-	StatusCode     int           `json:"statusCode,omitempty"` // 0: no answer, see Error
-	Error          string        `json:"error,omitempty"`
-	Duration       time.Duration `json:"duration"`
-	Outcome        Outcome       `json:"outcome"`
+	Number         int64     `json:"number"`
+	Kind           Kind      `json:"kind"`
+	At             time.Time `json:"at"`
+	MessageID      string    `json:"messageId,omitempty"`
+	WebhookID      string    `json:"webhookId"`
+	OrganizationID string    `json:"organizationId"`
+	ProductID      string    `json:"productId,omitempty"`
+	EventType      string    `json:"eventType,omitempty"`
+	TraceID        string    `json:"transactionTraceId,omitempty"`
+	RequestType    string    `json:"requestType,omitempty"`
+	RetryNumber    int       `json:"retryNumber"`
+	Fault          Fault     `json:"fault,omitempty"`
+	URL            string    `json:"url"`
+	StatusCode     int       `json:"statusCode,omitempty"` // 0: no answer, see Error
+	Error          string    `json:"error,omitempty"`
+	// Encrypted is whether the body was; TokenRequests is how often the receiver's
+	// token server was asked for it.
+	Encrypted     bool          `json:"encrypted,omitempty"`
+	TokenRequests int           `json:"tokenRequests,omitempty"`
+	Duration      time.Duration `json:"duration"`
+	Outcome       Outcome       `json:"outcome"`
 	// NextRetry is when a retrying message is sent again, by the machine's clock.
 	NextRetry time.Time `json:"nextRetry,omitzero"`
 }

@@ -1,11 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,9 +10,6 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 )
-
-// userAgent is what a published capture shows.
-const userAgent = "Vert.x-WebClient/3.9.8"
 
 // envelope is a notification of format version 3.
 type envelope struct {
@@ -39,36 +33,6 @@ type legacyEnvelope struct {
 	WebhookID      string          `json:"webhookId"`
 	Payloads       json.RawMessage `json:"payloads"`
 }
-
-// outgoing is a request about to be sent.
-type outgoing struct {
-	method string
-	url    string
-	header http.Header
-	body   []byte
-	// truncated sends only half of the body it announces.
-	truncated bool
-	// twice sends the very same request again.
-	twice bool
-}
-
-func (o outgoing) request(ctx context.Context) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, o.method, o.url, bytes.NewReader(o.body))
-	if err != nil {
-		return nil, err
-	}
-	if o.truncated {
-		half := io.MultiReader(bytes.NewReader(o.body[:len(o.body)/2]), brokenReader{})
-		req.Body, req.GetBody = io.NopCloser(half), nil
-	}
-	req.Header = o.header.Clone()
-	return req, nil
-}
-
-// brokenReader ends a body before its announced length.
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("body broken off on purpose") }
 
 // errNoKey says why a notification cannot be sent: without a digital signature
 // key of the organization nothing is delivered.
@@ -94,36 +58,67 @@ func (s *Sandbox) compose(sub *subscription, m *message, a *Attempt) (outgoing, 
 	if !ok {
 		return outgoing{}, errNoKey
 	}
-	a.TraceID, a.RequestType = m.TraceID, "NEW"
-	if m.Retry > 0 {
-		a.RequestType = s.cfg.Delivery.RetryRequestType
-	}
-	if m.Retry > 0 || a.TraceID == "" {
+	a.TraceID, a.RequestType = m.TraceID, s.requestType(m)
+	if m.Retry > 0 || a.TraceID == "" || len(m.Traces) > 0 {
 		a.TraceID = newTraceID()
 	}
-	payload, err := s.shapePayload(m)
+	w, err := s.wire(sub, m, a)
 	if err != nil {
 		return outgoing{}, err
 	}
-	body, err := s.encodeEnvelope(sub, m, a, payload)
+	token, err := s.grantFor(sub)
 	if err != nil {
 		return outgoing{}, err
 	}
-	signed := body
-	if v := s.VariantOf(m.ProductID); v == cybs.VariantPayloadRaw || v == cybs.VariantPayloadCompact {
-		signed = payload
+	a.Encrypted = w.encrypted
+	at := s.cfg.Now()
+	if s.cfg.Delivery.FirstTimestamp && !m.FirstAt.IsZero() {
+		at = m.FirstAt
 	}
 	draft := draft{
 		key: cybs.Key{ID: key.ID, Secret: key.Secret}, previous: s.previousKey(sub.OrganizationID),
-		at: s.cfg.Now(), signed: signed,
-		out: outgoing{method: http.MethodPost, url: sub.WebhookURL, header: s.notificationHeader(a), body: body},
+		at: at, signed: w.signed,
+		out: outgoing{method: http.MethodPost, url: sub.WebhookURL, header: s.notificationHeader(a), body: w.body, grant: token},
 	}
 	if err := m.Fault.before(&draft); err != nil {
 		return outgoing{}, err
 	}
 	draft.out.header[s.headerName("v-c-signature")] = []string{cybs.Sign(draft.key, draft.at, draft.signed)}
 	m.Fault.after(&draft, s.headerName("v-c-signature"))
+	if m.Fault == FaultSlowSender {
+		draft.out.slow = s.cfg.Delivery.SlowSendTime
+	}
 	return draft.out, nil
+}
+
+// requestType is NEW for a first attempt, and one of the unpublished words else.
+func (s *Sandbox) requestType(m *message) string {
+	switch {
+	case m.Replayed:
+		return s.cfg.Delivery.ReplayRequestType
+	case m.Retry > 0:
+		return s.cfg.Delivery.RetryRequestType
+	}
+	return "NEW"
+}
+
+// wire encodes a message, encrypted where its event asks for that. The caller
+// holds mu.
+func (s *Sandbox) wire(sub *subscription, m *message, a *Attempt) (wire, error) {
+	payload, err := s.shapePayload(sub, m)
+	if err != nil {
+		return wire{}, err
+	}
+	envelope := func(payload json.RawMessage) ([]byte, error) { return s.encodeEnvelope(sub, m, a, payload) }
+	body, err := envelope(payload)
+	if err != nil || !s.encrypts(sub.OrganizationID, m.ProductID, m.EventType) {
+		return s.plainWire(m, body, payload), err
+	}
+	certificate, err := s.encryptionCertificate(sub.OrganizationID)
+	if err != nil {
+		return wire{}, err
+	}
+	return s.sealedWire(m, certificate, body, payload, envelope)
 }
 
 func newTraceID() string { return newID() + "-0" }
@@ -141,12 +136,12 @@ func (s *Sandbox) previousKey(organizationID string) cybs.Key {
 
 // shapePayload applies the array form and makes the bytes compact, so that what
 // is signed is what is sent.
-func (s *Sandbox) shapePayload(m *message) (json.RawMessage, error) {
+func (s *Sandbox) shapePayload(sub *subscription, m *message) (json.RawMessage, error) {
 	payload, err := encodeJSON(m.Payload)
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg.Delivery.LegacyEnvelope || slices.Contains(s.cfg.Delivery.ArrayPayload, m.ProductID) {
+	if s.cfg.Delivery.LegacyEnvelope || sub.ArrayPayload || slices.Contains(s.cfg.Delivery.ArrayPayload, m.ProductID) {
 		payload = slices.Concat([]byte("["), payload, []byte("]"))
 	}
 	return payload, nil

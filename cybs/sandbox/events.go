@@ -36,7 +36,8 @@ type EventRequest struct {
 	Fault Fault `json:"fault"`
 	// Retry sends faulty notifications again as the retry policy says, too.
 	Retry bool `json:"retry"`
-	// Count makes the event happen several times, at most 1,000. 0: once.
+	// Count makes the event happen several times, at most 1,000. 0: once, or what the
+	// fault needs.
 	Count int `json:"count"`
 	// Data replaces what the generator would make: the payload's data, or for
 	// unifiedCheckout the whole payload. It is sent as it is.
@@ -73,7 +74,7 @@ func (s *Sandbox) Emit(ctx context.Context, req EventRequest) (EventResult, erro
 		OrganizationID: event.organizationID, ProductID: event.productID, EventType: event.eventType,
 		WebhookIDs: []string{}, TraceIDs: []string{},
 	}
-	payloads := make([]json.RawMessage, max(req.Count, 1))
+	payloads := make([]json.RawMessage, req.Fault.count(req.Count))
 	for i := range payloads {
 		if payloads[i], err = s.payload(event, req.Data); err != nil {
 			return EventResult{}, fmt.Errorf("emit event %q: %w", event.eventType, err)
@@ -92,17 +93,35 @@ func (s *Sandbox) Emit(ctx context.Context, req EventRequest) (EventResult, erro
 			result.Held++
 		}
 	}
-	for _, payload := range payloads {
+	newer := map[string]*message{} // of each subscription, the message made last
+	made := make([]*message, 0, len(payloads)*len(subs))
+	for i, payload := range payloads {
 		for _, sub := range subs {
 			m := s.newMessage(sub, event, payload)
 			m.Fault, m.Once = req.Fault, req.Fault != FaultNone && !req.Retry
+			if req.Fault == FaultOutOfOrder {
+				s.disorder(m, newer[sub.ID], len(payloads)-1-i)
+				newer[sub.ID] = m
+			}
 			s.messages[m.ID] = m
-			s.enqueueOrWait(m)
+			made = append(made, m)
 			result.TraceIDs = append(result.TraceIDs, m.TraceID)
 		}
 	}
+	for _, m := range made {
+		s.enqueueOrWait(m)
+	}
 	s.notify()
 	return result, nil
+}
+
+// disorder makes the message before m wait for m, and dates m a second before
+// each that is still to come.
+func (s *Sandbox) disorder(m, before *message, toCome int) {
+	m.EventDate = m.EventDate.Add(-time.Duration(toCome) * time.Second)
+	if before != nil && before.State == stateQueued {
+		before.State, m.Next = stateWaiting, before.ID
+	}
 }
 
 // occurrence is one event of the catalogue at one organization.

@@ -49,6 +49,14 @@ const (
 	FaultOversized Fault = "oversized"
 	// FaultTruncated breaks off in the middle of the announced body.
 	FaultTruncated Fault = "truncated"
+	// FaultOutOfOrder makes several notifications, three unless Count says more, and
+	// sends them one after the other, the newest first.
+	FaultOutOfOrder Fault = "out-of-order"
+	// FaultBurst makes many notifications, fifty unless Count says otherwise, and
+	// sends them all at the same moment.
+	FaultBurst Fault = "burst"
+	// FaultSlowSender sends its body in pieces with pauses.
+	FaultSlowSender Fault = "slow-sender"
 )
 
 // Faults lists all faults but FaultNone, for menus.
@@ -57,7 +65,62 @@ func Faults() []Fault {
 		FaultBadSignature, FaultMissingSignature, FaultMalformedSignature, FaultUnknownKey, FaultReplacedKey,
 		FaultStaleTimestamp, FaultFutureTimestamp, FaultTamperedBody, FaultReencodedBody, FaultDuplicate,
 		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultTruncated,
+		FaultOutOfOrder, FaultBurst, FaultSlowSender,
 	}
+}
+
+// Words say in plain words what a receiver sees of a fault.
+func (f Fault) Words() string {
+	switch f {
+	case FaultNone:
+		return "None: signed and whole"
+	case FaultBadSignature:
+		return "Bad signature: well-formed, matches nothing"
+	case FaultMissingSignature:
+		return "No signature header"
+	case FaultMalformedSignature:
+		return "Unreadable signature header"
+	case FaultUnknownKey:
+		return "Signed with a key nobody knows"
+	case FaultReplacedKey:
+		return "Signed with the organization's former key"
+	case FaultStaleTimestamp:
+		return "Signed two hours ago"
+	case FaultFutureTimestamp:
+		return "Signed two hours ahead"
+	case FaultTamperedBody:
+		return "Body changed after signing"
+	case FaultReencodedBody:
+		return "Body written out again, as a proxy does"
+	case FaultDuplicate:
+		return "Sent twice, byte for byte"
+	case FaultNotJSON:
+		return "Rightly signed, but not JSON"
+	case FaultWrongContentType:
+		return "Announced as text/plain"
+	case FaultOversized:
+		return "Body larger than 1 MiB"
+	case FaultTruncated:
+		return "Breaks off in the middle"
+	case FaultOutOfOrder:
+		return "Several, the newest first"
+	case FaultBurst:
+		return "Many at the same moment"
+	case FaultSlowSender:
+		return "Body sent slowly, piece by piece"
+	}
+	return string(f)
+}
+
+// count is how many notifications an event with the fault makes.
+func (f Fault) count(asked int) int {
+	switch {
+	case f == FaultOutOfOrder && asked < 2:
+		return 3
+	case f == FaultBurst && asked == 0:
+		return 50
+	}
+	return max(asked, 1)
 }
 
 // ErrUnknownFault is returned for a fault that Faults does not list.
@@ -114,7 +177,7 @@ func (f Fault) before(d *draft) error {
 	case FaultWrongContentType:
 		d.out.header.Set("Content-Type", "text/plain")
 	case FaultNone, FaultMissingSignature, FaultMalformedSignature, FaultTamperedBody, FaultReencodedBody,
-		FaultDuplicate, FaultTruncated:
+		FaultDuplicate, FaultTruncated, FaultOutOfOrder, FaultBurst, FaultSlowSender:
 	}
 	return nil
 }
@@ -138,7 +201,7 @@ func (f Fault) after(d *draft, signatureHeader string) {
 	case FaultTruncated:
 		d.out.truncated = true
 	case FaultNone, FaultBadSignature, FaultUnknownKey, FaultReplacedKey, FaultStaleTimestamp, FaultFutureTimestamp,
-		FaultNotJSON, FaultWrongContentType, FaultOversized:
+		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultOutOfOrder, FaultBurst, FaultSlowSender:
 	}
 }
 

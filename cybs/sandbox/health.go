@@ -2,14 +2,11 @@ package sandbox
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
-)
 
-// maxAnswerBytes is how much of a receiver's answer is read before the
-// connection is given up.
-const maxAnswerBytes = 64 << 10
+	"github.com/switchboardhq/switchboard/cybs"
+)
 
 // pingURL is where health is asked, or empty.
 func (s *Sandbox) pingURL(sub *subscription) string {
@@ -39,17 +36,21 @@ func (s *Sandbox) ping(ctx context.Context, id string, generation int) {
 		s.mu.Unlock()
 		return
 	}
-	url := s.pingURL(sub)
+	if s.out() {
+		s.schedulePing(sub, s.cfg.UnhealthyInterval)
+		s.mu.Unlock()
+		return
+	}
 	a := Attempt{
-		Kind: KindPing, WebhookID: id, OrganizationID: sub.OrganizationID, URL: url, At: s.cfg.Now(),
+		Kind: KindPing, WebhookID: id, OrganizationID: sub.OrganizationID, URL: s.pingURL(sub), At: s.cfg.Now(),
 	}
+	out, err := s.composePing(sub)
 	s.mu.Unlock()
-
-	method := http.MethodPost
-	if s.cfg.Health.Get {
-		method = http.MethodGet
+	if err != nil {
+		a.Error = err.Error()
+	} else {
+		s.send(ctx, &a, out)
 	}
-	s.send(ctx, &a, outgoing{method: method, url: url, header: http.Header{"User-Agent": {userAgent}}})
 	if ctx.Err() != nil {
 		return
 	}
@@ -75,6 +76,23 @@ func (s *Sandbox) ping(ctx context.Context, id string, generation int) {
 	s.schedulePing(sub, s.cfg.UnhealthyInterval)
 }
 
+// composePing builds the empty request that asks for health. The caller holds mu.
+func (s *Sandbox) composePing(sub *subscription) (outgoing, error) {
+	out := outgoing{method: http.MethodPost, url: s.pingURL(sub), header: http.Header{"User-Agent": {userAgent}}}
+	if s.cfg.Health.Get {
+		out.method = http.MethodGet
+	}
+	if key, ok := s.signingKey(sub.OrganizationID); ok && s.cfg.Health.Sign {
+		out.header[s.headerName("v-c-signature")] = []string{cybs.Sign(cybs.Key{ID: key.ID, Secret: key.Secret}, s.cfg.Now(), nil)}
+	}
+	if !s.cfg.OAuth.Pings {
+		return out, nil
+	}
+	var err error
+	out.grant, err = s.grantFor(sub)
+	return out, err
+}
+
 // healthy activates what waited for it. The caller holds mu.
 func (s *Sandbox) healthy(sub *subscription) {
 	sub.Unhealthy = false
@@ -87,7 +105,7 @@ func (s *Sandbox) healthy(sub *subscription) {
 func (s *Sandbox) unhealthy(sub *subscription) {
 	sub.Unhealthy = true
 	switch {
-	case sub.Status == statusActive && sub.RetryPolicy.DeactivateFlag:
+	case sub.Status == statusActive && (sub.RetryPolicy.DeactivateFlag || s.cfg.Health.SuspendWithoutFlag):
 		s.changeStatus(sub, statusSuspended, "health check failed")
 	case sub.Status == statusInactive && s.cfg.Health.SuspendUnanswered:
 		s.changeStatus(sub, statusSuspended, "first health check failed")
@@ -123,34 +141,4 @@ func (s *Sandbox) setActive(sub *subscription, why string) {
 			s.work.put(m)
 		}
 	}
-}
-
-// send performs one request and notes its outcome in a.
-func (s *Sandbox) send(ctx context.Context, a *Attempt, out outgoing) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.DeliveryTimeout)
-	defer cancel()
-	start := time.Now()
-	defer func() { a.Duration = time.Since(start) }()
-	req, err := out.request(ctx)
-	if err != nil {
-		a.Error = err.Error()
-		return
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		a.Error = err.Error()
-		return
-	}
-	a.StatusCode = resp.StatusCode
-	// The status is the answer; a body that breaks off changes nothing.
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerBytes))
-	_ = resp.Body.Close()
-}
-
-// successful judges an answer by the configuration.
-func (s *Sandbox) successful(a Attempt) bool {
-	if s.cfg.Delivery.AnySuccess {
-		return a.StatusCode >= 200 && a.StatusCode <= 299
-	}
-	return a.StatusCode == http.StatusOK
 }

@@ -281,13 +281,13 @@ func (in *input) security(sub *subscription, req securityInput) {
 	case "":
 		in.missing("securityPolicy.securityType")
 	case "key":
-		sub.Security.SecurityType = "KEY"
+		sub.Security.SecurityType = securityKey
 	case "oauth":
-		sub.Security.SecurityType = "oAuth"
-		in.oauth(req.Config)
+		sub.Security.SecurityType = securityOAuth
+		in.oauth(req.Config, false)
 	case "oauth_jwt":
-		sub.Security.SecurityType = "oAuth_JWT"
-		in.oauth(req.Config)
+		sub.Security.SecurityType = securityOAuthJWT
+		in.oauth(req.Config, true)
 	default:
 		in.invalid("securityPolicy.securityType")
 	}
@@ -301,24 +301,36 @@ func nonEmpty(s string) *string {
 }
 
 // oauth checks the configuration that both OAuth policies need.
-func (in *input) oauth(raw json.RawMessage) {
-	var config struct {
-		OAuthURL  string `json:"oAuthURL"`
-		TokenType string `json:"oAuthTokenType"`
-	}
+func (in *input) oauth(raw json.RawMessage, jwt bool) {
+	const prefix = "securityPolicy.config"
+	var c oauthSettings
 	if len(raw) == 0 || string(raw) == "null" {
-		in.missing("securityPolicy.config")
+		in.missing(prefix)
 		return
 	}
-	if json.Unmarshal(raw, &config) != nil {
-		in.invalid("securityPolicy.config")
+	if json.Unmarshal(raw, &c) != nil {
+		in.invalid(prefix)
 		return
 	}
-	in.url("securityPolicy.config.oAuthURL", config.OAuthURL)
+	in.url(prefix+".oAuthURL", c.URL)
 	switch {
-	case config.TokenType == "":
-		in.missing("securityPolicy.config.oAuthTokenType")
-	case !strings.EqualFold(config.TokenType, "Bearer"):
-		in.invalid("securityPolicy.config.oAuthTokenType")
+	case c.TokenType == "":
+		in.missing(prefix + ".oAuthTokenType")
+	case !strings.EqualFold(c.TokenType, "Bearer"):
+		in.invalid(prefix + ".oAuthTokenType")
+	}
+	expiry := len(c.Expiry) > 0 && string(c.Expiry) != "null"
+	if expiry && c.expiry() <= 0 {
+		in.invalid(prefix + ".oAuthTokenExpiry")
+	}
+	if !in.config.API.RequireOAuthDetails {
+		return
+	}
+	if !expiry {
+		in.missing(prefix + ".oAuthTokenExpiry")
+	}
+	if a := c.Additional; jwt {
+		in.bad = append(in.bad, missing(prefix+".additionalConfig.aud", a.Audience, prefix+".additionalConfig.client_id", a.clientID(),
+			prefix+".additionalConfig.keyId", a.KeyID, prefix+".additionalConfig.scope", a.Scope)...)
 	}
 }

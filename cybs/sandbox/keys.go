@@ -2,8 +2,6 @@ package sandbox
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -30,13 +28,6 @@ type oauthClient struct {
 	ClientID  string
 	Secret    cybs.Secret
 	ExpiresAt time.Time
-}
-
-// mleCertificate encrypts notifications to the organization.
-type mleCertificate struct {
-	ID          string
-	DER         []byte
-	Certificate *x509.Certificate
 }
 
 // keyRequest is the body of both key calls.
@@ -68,6 +59,7 @@ type keyInformation struct {
 	KeyID          string          `json:"keyId,omitempty"`
 	Key            string          `json:"key,omitempty"`
 	Pub            string          `json:"pub,omitempty"`
+	Pvt            string          `json:"pvt,omitempty"`
 	KeyType        string          `json:"keyType,omitempty"`
 	Status         string          `json:"status,omitempty"`
 	ExpiryDuration json.RawMessage `json:"expiryDuration,omitempty"`
@@ -102,8 +94,8 @@ func (s *Sandbox) saveSymmetricKey(c *call) error {
 	}
 	now := s.cfg.Now()
 	key := *req.Key
-	key.KeyID, key.Status, key.ExpiryDuration = newID(), "active", nil
-	key.ExpirationDate = s.timestamp(now.Add(life))
+	key.KeyID, key.Status, key.ExpiryDuration = newID(), s.cfg.API.KeyState, nil
+	key.ExpirationDate = s.keyTime(now.Add(life))
 	switch {
 	case strings.EqualFold(req.Action, "CREATE"):
 		if key.KeyType != "sharedSecret" {
@@ -131,53 +123,6 @@ func (s *Sandbox) saveSymmetricKey(c *call) error {
 		return s.keyProblem(req, fieldError{"clientRequestAction", reasonInvalid})
 	}
 	return s.answerKey(c, req, key)
-}
-
-// saveAsymmetricKey answers POST /kms/egress/v2/keys-asym: it keeps the
-// certificate that notifications are encrypted to.
-func (s *Sandbox) saveAsymmetricKey(c *call) error {
-	req, _, err := s.readKeyRequest(c)
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(req.Action, "STORE") {
-		return s.keyProblem(req, fieldError{"clientRequestAction", reasonInvalid})
-	}
-	if !strings.EqualFold(req.Key.KeyType, "publickey") {
-		return s.keyProblem(req, fieldError{"keyInformation.keyType", reasonInvalid})
-	}
-	if req.Key.Pub == "" {
-		return s.keyProblem(req, fieldError{"keyInformation.pub", reasonMissing})
-	}
-	cert, err := parseCertificate(req.Key.Pub)
-	if err != nil {
-		p := s.keyAnswer(req, "Key invalid or validity too long", fieldError{"keyInformation.pub", reasonInvalid})
-		return &problem{http.StatusBadRequest, p}
-	}
-	key := *req.Key
-	key.KeyID, key.Status, key.ExpiryDuration = newID(), "active", nil
-	key.ExpirationDate = s.timestamp(cert.NotAfter)
-	s.mu.Lock()
-	s.certs[req.organization] = append(s.certs[req.organization], mleCertificate{ID: key.KeyID, DER: cert.Raw, Certificate: cert})
-	s.mu.Unlock()
-	return s.answerKey(c, req, key)
-}
-
-// parseCertificate reads base64 DER on one line; content keys are wrapped with
-// RSA of 2048 bits or more, so other keys are refused.
-func parseCertificate(pub string) (*x509.Certificate, error) {
-	der, err := base64.StdEncoding.DecodeString(pub)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	if key, ok := cert.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 {
-		return nil, x509.ErrUnsupportedAlgorithm
-	}
-	return cert, nil
 }
 
 // readKeyRequest checks what both calls have in common. The organization may be
@@ -236,12 +181,14 @@ func (s *Sandbox) tenancyAllowed(req keyRequest) bool {
 	return guide || reverse
 }
 
+func (s *Sandbox) keyTime(t time.Time) string { return t.UTC().Format(s.cfg.API.KeyTimeLayout) }
+
 func (s *Sandbox) answerKey(c *call, req keyRequest, key keyInformation) error {
 	if err := s.save(); err != nil {
 		return err
 	}
 	writeJSON(c.w, http.StatusCreated, keyAnswer{
-		SubmitTime: s.timestamp(s.cfg.Now()), Status: s.cfg.API.KeyStatus, ClientReference: req.ClientReference, Key: key,
+		SubmitTime: s.keyTime(s.cfg.Now()), Status: s.cfg.API.KeyStatus, ClientReference: req.ClientReference, Key: key,
 	})
 	return nil
 }
@@ -254,7 +201,7 @@ func (s *Sandbox) keyProblem(req keyRequest, details ...fieldError) error {
 func (s *Sandbox) keyAnswer(req keyRequest, message string, details ...fieldError) keyAnswer {
 	k := req.Key
 	return keyAnswer{
-		SubmitTime: s.timestamp(s.cfg.Now()), Status: "INVALID_REQUEST", Reason: details[0].Reason, Message: message,
+		SubmitTime: s.keyTime(s.cfg.Now()), Status: "INVALID_REQUEST", Reason: details[0].Reason, Message: message,
 		ClientReference: req.ClientReference,
 		Key: keyInformation{
 			Provider: k.Provider, Tenant: k.Tenant, OrganizationID: k.OrganizationID, KeyType: k.KeyType,

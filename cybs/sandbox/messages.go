@@ -16,6 +16,7 @@ const (
 	stateQueued   messageState = "queued"
 	stateRetrying messageState = "retrying"
 	stateHeld     messageState = "held"
+	stateWaiting  messageState = "waiting" // for the attempt at another, see message.Next
 )
 
 // message is one notification for one subscription, until it is delivered or
@@ -36,6 +37,17 @@ type message struct {
 	Due       time.Time       `json:",omitzero"`
 	Offsets   []time.Duration `json:",omitempty"` // scaled, of the policy at the time of failure
 	State     messageState
+	// Next is sent once the attempt at this one was made, to keep a wrong order.
+	Next string `json:",omitempty"`
+	// Traces are the trace ids of all attempts made, which a replay can name.
+	Traces []string `json:",omitempty"`
+	// FirstAt is when the first attempt was made.
+	FirstAt time.Time `json:",omitzero"`
+	// Replayed makes the next attempt a replay.
+	Replayed bool `json:",omitempty"`
+
+	// run is the owner of the replay that waits for the next attempt.
+	run string
 }
 
 // sortedMessages lists the messages in the order they were made. The caller
@@ -49,10 +61,32 @@ func (s *Sandbox) sortedMessages() []*message {
 func (s *Sandbox) enqueueOrWait(m *message) {
 	switch m.State {
 	case stateQueued:
-		s.work.put(m)
+		if m.Fault == FaultBurst {
+			s.sendApart(m)
+		} else {
+			s.work.put(m)
+		}
 	case stateRetrying:
 		s.retryAt(m)
-	case stateHeld:
+	case stateHeld, stateWaiting:
+	}
+}
+
+// sendApart sends a message beside the workers, so that no number of them slows
+// a burst. The caller holds mu.
+func (s *Sandbox) sendApart(m *message) {
+	s.timers.after(0, func(ctx context.Context) {
+		s.running.Go(func() { s.deliver(ctx, m) })
+	})
+}
+
+// release sends the message that waited for this one. The caller holds mu.
+func (s *Sandbox) release(m *message) {
+	next := s.messages[m.Next]
+	m.Next = ""
+	if next != nil && next.State == stateWaiting {
+		next.State = stateQueued
+		s.work.put(next)
 	}
 }
 
@@ -96,6 +130,8 @@ func (s *Sandbox) deliver(ctx context.Context, m *message) {
 		s.settle(sub, m, &a)
 		s.record(a)
 	}
+	s.replayed(m)
+	s.release(m)
 	s.mu.Unlock()
 	if out.twice {
 		s.sendAgain(ctx, again, out)
@@ -120,6 +156,11 @@ func (s *Sandbox) prepare(m *message) (Attempt, outgoing, bool) {
 	defer s.mu.Unlock()
 	sub := s.subs[m.WebhookID]
 	if sub == nil || s.messages[m.ID] == nil || m.State != stateQueued {
+		s.replayed(m)
+		return Attempt{}, outgoing{}, false
+	}
+	if s.out() {
+		s.parked = append(s.parked, m)
 		return Attempt{}, outgoing{}, false
 	}
 	a := Attempt{
@@ -130,6 +171,8 @@ func (s *Sandbox) prepare(m *message) (Attempt, outgoing, bool) {
 		delete(s.messages, m.ID)
 		a.Outcome, a.Error = OutcomeDropped, why
 		s.record(a)
+		s.replayed(m)
+		s.release(m)
 		return a, outgoing{}, false
 	}
 	switch sub.Status {
@@ -138,6 +181,8 @@ func (s *Sandbox) prepare(m *message) (Attempt, outgoing, bool) {
 		m.State = stateHeld
 		a.Outcome = OutcomeHeld
 		s.record(a)
+		s.replayed(m)
+		s.release(m)
 		return a, outgoing{}, false
 	default:
 		return drop("subscription is " + string(sub.Status))
@@ -146,6 +191,10 @@ func (s *Sandbox) prepare(m *message) (Attempt, outgoing, bool) {
 	if err != nil {
 		return drop(err.Error())
 	}
+	if m.FirstAt.IsZero() {
+		m.FirstAt = a.At
+	}
+	m.Traces = append(m.Traces, a.TraceID)
 	return a, out, true
 }
 
@@ -154,13 +203,14 @@ func (s *Sandbox) settle(sub *subscription, m *message, a *Attempt) {
 	switch {
 	case s.successful(*a):
 		a.Outcome = OutcomeDelivered
-		delete(s.messages, m.ID)
+		s.end(m, true)
 		return
 	case m.Once:
 		a.Outcome = OutcomeFaulted
-		delete(s.messages, m.ID)
+		s.end(m, false)
 		return
 	}
+	m.Replayed = false
 	if m.Retry == 0 {
 		m.FailedAt = time.Now()
 		m.Offsets = nil
@@ -190,7 +240,7 @@ func (s *Sandbox) exhausted(sub *subscription, m *message, a *Attempt) {
 		m.Retry++
 	} else {
 		a.Outcome = OutcomeFailed
-		delete(s.messages, m.ID)
+		s.end(m, false)
 	}
 	if (flag || old) && sub.Status == statusActive {
 		s.suspend(sub, "retries used up")

@@ -24,9 +24,11 @@ type CatalogueEvent struct {
 // Catalogue lists all events the sandbox can make happen, published ones first.
 func (s *Sandbox) Catalogue() []CatalogueEvent { return catalogue() }
 
-// Products is what the products call answers: the published catalogue, and the
-// rest as well when Config.API.OfferUnpublished says so.
-func (s *Sandbox) Products() []cybs.Product {
+// Products is what the products call answers to an organization: the published
+// catalogue, and the rest as well when Config.API.OfferUnpublished says so.
+func (s *Sandbox) Products(organizationID string) []cybs.Product {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var list []cybs.Product
 	index := map[string]int{}
 	for _, e := range catalogue() {
@@ -41,6 +43,7 @@ func (s *Sandbox) Products() []cybs.Product {
 		}
 		list[i].EventTypes = append(list[i].EventTypes, cybs.EventType{
 			Name: e.EventType, DisplayName: e.DisplayName, Frequency: -1,
+			PayloadEncryption: s.encrypts(organizationID, e.ProductID, e.EventType),
 		})
 	}
 	return list
@@ -48,7 +51,8 @@ func (s *Sandbox) Products() []cybs.Product {
 
 // listProducts answers GET …/products/{organizationId}.
 func (s *Sandbox) listProducts(c *call) error {
-	if _, ok := s.mayUse(c.who.Owner, c.r.PathValue("organizationId")); !ok {
+	organizationID, ok := s.mayUse(c.who.Owner, c.r.PathValue("organizationId"))
+	if !ok {
 		return notFound("Organization "+c.r.PathValue("organizationId")+" not found", c.v1)
 	}
 	type event struct {
@@ -64,7 +68,7 @@ func (s *Sandbox) listProducts(c *call) error {
 		Events []event `json:"eventTypes"`
 	}
 	answer := []product{}
-	for _, p := range s.Products() {
+	for _, p := range s.Products(organizationID) {
 		out := product{ID: p.ID, Name: p.Name}
 		for _, e := range p.EventTypes {
 			out.Events = append(out.Events, event{e.Name, e.DisplayName, e.Frequency, e.TimeSensitivity, e.PayloadEncryption})

@@ -3,11 +3,11 @@ package sandbox
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -20,21 +20,29 @@ type Sandbox struct {
 	auth    authenticator
 	replays replayGuard
 	client  *http.Client
-	timers  timers
-	work    *queue
+	// slowClient is client for FaultSlowSender.
+	slowClient *http.Client
+	tokens     *tokenCache
+	timers     timers
+	work       *queue
 
-	mu       sync.Mutex // guards what follows
-	orgs     map[string]*organization
-	sigKeys  map[string][]signatureKey // by organization, oldest first
-	oauth    map[string][]oauthClient
-	certs    map[string][]mleCertificate
-	subs     map[string]*subscription
-	messages map[string]*message // waiting, retrying or held
-	sequence int64               // of the last message made
-	approved map[string]bool     // host names that passed review
-	ring     attemptRing
-	changed  chan struct{}
-	trickle  time.Duration
+	mu        sync.Mutex // guards what follows
+	orgs      map[string]*organization
+	sigKeys   map[string][]signatureKey // by organization, oldest first
+	oauth     map[string][]oauthClient
+	certs     map[string][]mleCertificate
+	subs      map[string]*subscription
+	messages  map[string]*message // waiting, retrying or held
+	sequence  int64               // of the last message made
+	approved  map[string]bool     // host names that passed review
+	ring      attemptRing
+	history   history
+	runs      map[string]int  // replayed messages not sent yet, by owner of the key
+	own       *rsa.PrivateKey // signs client assertions; nil until needed
+	condition Condition
+	parked    []*message // queued, and passed over in an outage
+	changed   chan struct{}
+	trickle   time.Duration
 	// trickleGeneration tells the trickle timer that is current from older ones.
 	trickleGeneration int
 
@@ -69,13 +77,18 @@ func New(cfg Config) (*Sandbox, error) {
 		messages: map[string]*message{},
 		approved: map[string]bool{},
 		ring:     attemptRing{limit: cfg.Limits.Attempts},
+		history:  history{limit: cfg.Limits.History},
+		runs:     map[string]int{},
+		own:      cfg.OAuth.AssertionKey,
+		tokens:   newTokenCache(),
 		changed:  make(chan struct{}),
 		trickle:  cfg.TrickleInterval,
 		dirty:    make(chan struct{}, 1),
 	}
 	if s.client == nil {
-		s.client = newHTTPClient(cfg.Limits.Concurrency)
+		s.client = newHTTPClient(cfg)
 	}
+	s.slowClient = newSlowClient(s.client)
 	seed := cfg.Seed
 	if seed == 0 {
 		var b [8]byte
@@ -98,21 +111,6 @@ func New(cfg Config) (*Sandbox, error) {
 		return nil, errors.New("sandbox configuration: no organization, so nobody could sign a request")
 	}
 	return s, nil
-}
-
-// newHTTPClient delivers without following redirects: Cybersource posts to the
-// URL that was reviewed, and to no other.
-func newHTTPClient(concurrency int) *http.Client {
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: time.Minute, // each attempt has a shorter deadline of its own
-			MaxIdleConnsPerHost:   concurrency,
-			IdleConnTimeout:       30 * time.Second,
-		},
-	}
 }
 
 // Start runs pings, deliveries, retries and the trickle until ctx ends or Stop.
@@ -167,6 +165,8 @@ func (s *Sandbox) resume() {
 	defer s.mu.Unlock()
 	s.timers.clear()
 	s.work.clear()
+	s.parked = nil
+	s.unchain()
 	for _, sub := range s.subs {
 		sub.generation++
 		switch sub.Status {
@@ -184,6 +184,19 @@ func (s *Sandbox) resume() {
 		s.enqueueOrWait(m)
 	}
 	s.restartTrickle()
+}
+
+// unchain sends messages that wait for one that is gone. The caller holds mu.
+func (s *Sandbox) unchain() {
+	next := map[string]bool{}
+	for _, m := range s.messages {
+		next[m.Next] = true
+	}
+	for _, m := range s.messages {
+		if m.State == stateWaiting && !next[m.ID] {
+			m.State = stateQueued
+		}
+	}
 }
 
 // Changed returns a channel that is closed at the next delivery attempt or

@@ -50,6 +50,11 @@ func (s *Sandbox) routes() []route {
 		}},
 		{subs + "/v2/webhooks/{webhookId}/status", false, map[string]handler{put: s.setStatus}},
 	}
+	if s.cfg.API.OfferReplay {
+		for _, path := range []string{"/nrtf/v1/webhooks/{webhookId}/replays", "/webhooks/{webhookId}/replays"} { // SDK and guide
+			list = append(list, route{path, true, map[string]handler{post: s.replay}})
+		}
+	}
 	if s.cfg.API.WithoutV1 {
 		return append(list, route{subs + "/v1/webhooks/{webhookId}", true, map[string]handler{post: s.testSubscription}})
 	}
@@ -81,6 +86,9 @@ func (s *Sandbox) api(rt route) http.Handler {
 	allow := strings.Join(slices.Sorted(maps.Keys(rt.methods)), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("v-c-correlation-id", newID())
+		if !s.endure(r.Context(), w) {
+			return
+		}
 		h, ok := rt.methods[r.Method]
 		if !ok {
 			w.Header().Set("Allow", allow)

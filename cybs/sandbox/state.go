@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type savedState struct {
 	Messages      []*message
 	ApprovedHosts []string
 	Sequence      int64
+	AssertionKey  []byte `json:",omitempty"` // PKCS #1
 }
 
 const stateVersion = 1
@@ -48,6 +50,7 @@ type savedKey struct {
 	ID        string
 	ClientID  string `json:",omitempty"`
 	Secret    []byte
+	Private   []byte    `json:",omitempty"` // PKCS #1, beside a certificate
 	CreatedAt time.Time `json:",omitzero"`
 	ExpiresAt time.Time `json:",omitzero"`
 }
@@ -142,10 +145,28 @@ func (s *Sandbox) snapshot() savedState {
 	}
 	for id, certs := range s.certs {
 		for _, k := range certs {
-			state.Certificates[id] = append(state.Certificates[id], savedKey{ID: k.ID, Secret: k.DER})
+			state.Certificates[id] = append(state.Certificates[id], savedKey{ID: k.ID, Secret: k.Certificate.Raw, Private: saveKey(k.Private)})
 		}
 	}
+	if s.cfg.OAuth.AssertionKey == nil {
+		state.AssertionKey = saveKey(s.own)
+	}
 	return state
+}
+
+// saveKey is nil for none.
+func saveKey(key *rsa.PrivateKey) []byte {
+	if key == nil {
+		return nil
+	}
+	return x509.MarshalPKCS1PrivateKey(key)
+}
+
+func loadKey(der []byte) (*rsa.PrivateKey, error) {
+	if len(der) == 0 {
+		return nil, nil
+	}
+	return x509.ParsePKCS1PrivateKey(der)
 }
 
 // load reads the state file; none is the empty state.
@@ -202,8 +223,19 @@ func (s *Sandbox) restore(state savedState) error {
 			if err != nil {
 				return fmt.Errorf("certificate %s: %w", k.ID, err)
 			}
-			s.certs[id] = append(s.certs[id], mleCertificate{ID: k.ID, DER: k.Secret, Certificate: parsed})
+			private, err := loadKey(k.Private)
+			if err != nil {
+				return fmt.Errorf("private key of certificate %s: %w", k.ID, err)
+			}
+			s.certs[id] = append(s.certs[id], mleCertificate{ID: k.ID, Certificate: parsed, Private: private})
 		}
+	}
+	if s.own == nil {
+		key, err := loadKey(state.AssertionKey)
+		if err != nil {
+			return fmt.Errorf("assertion key: %w", err)
+		}
+		s.own = key
 	}
 	for _, sub := range state.Subscriptions {
 		s.subs[sub.ID] = sub

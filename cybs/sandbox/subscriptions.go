@@ -38,6 +38,7 @@ type subscription struct {
 	RetryPolicy    cybs.RetryPolicy
 	Security       securityPolicy
 	Attributes     json.RawMessage
+	ArrayPayload   bool // set by SetArrayPayload
 	Status         cybs.Status
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -70,6 +71,13 @@ type securityPolicy struct {
 	Config                 json.RawMessage `json:"config,omitempty"`
 }
 
+// The security types, as answers spell them.
+const (
+	securityKey      = "KEY"
+	securityOAuth    = "oAuth"
+	securityOAuthJWT = "oAuth_JWT"
+)
+
 // wants reports whether the subscription asked for an event, and for which of
 // its products.
 func (sub *subscription) wants(productID, eventType string) bool {
@@ -98,11 +106,9 @@ func (sub *subscription) urls() []string {
 	if sub.HealthCheckURL != "" {
 		list = append(list, sub.HealthCheckURL)
 	}
-	var config struct {
-		OAuthURL string `json:"oAuthURL"`
-	}
-	if len(sub.Security.Config) > 0 && json.Unmarshal(sub.Security.Config, &config) == nil && config.OAuthURL != "" {
-		list = append(list, config.OAuthURL)
+	var config oauthSettings
+	if len(sub.Security.Config) > 0 && json.Unmarshal(sub.Security.Config, &config) == nil && config.URL != "" {
+		list = append(list, config.URL)
 	}
 	return list
 }
@@ -187,7 +193,10 @@ func (s *Sandbox) show(sub *subscription, flat bool) webhook {
 	if !sub.UpdatedAt.IsZero() {
 		w.UpdatedOn = s.layoutTime(sub.UpdatedAt)
 	}
-	if flat && len(sub.Products) == 1 {
+	if s.cfg.API.LowerCaseURLs {
+		w.WebhookURL, w.HealthCheckURL = strings.ToLower(w.WebhookURL), strings.ToLower(w.HealthCheckURL)
+	}
+	if (flat || s.cfg.API.FlatProducts) && len(sub.Products) == 1 {
 		w.ProductID, w.EventTypes, w.Products = sub.Products[0].ProductID, sub.Products[0].EventTypes, nil
 	}
 	return w

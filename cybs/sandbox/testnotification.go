@@ -88,6 +88,9 @@ func (s *Sandbox) prepareTest(c *call) (testNotification, Attempt, outgoing, err
 		EventType: note.EventType, TraceID: note.TraceID, RequestType: note.RequestType, URL: sub.WebhookURL,
 	}
 	out := outgoing{method: http.MethodPost, url: sub.WebhookURL, header: s.notificationHeader(&a), body: body}
+	if out.grant, err = s.grantFor(sub); err != nil {
+		return note, a, out, s.badRequest("The webhook cannot be tested: " + err.Error() + ".")
+	}
 	out.header[s.headerName("v-c-signature")] = []string{cybs.Sign(cybs.Key{ID: key.ID, Secret: key.Secret}, now, body)}
 	return note, a, out, nil
 }

@@ -242,6 +242,7 @@ func (s *Sandbox) deleteSubscription(c *call) error {
 			delete(s.messages, id)
 		}
 	}
+	s.history.forget(sub.ID)
 	s.notify()
 	s.mu.Unlock()
 	if err := s.save(); err != nil {
