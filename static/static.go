@@ -37,6 +37,8 @@ type asset struct {
 }
 
 // assets are all files by name, made once from what is embedded.
+//
+//nolint:gochecknoglobals // computed from the embedded files alone, and never changed
 var assets = sync.OnceValue(buildAssets)
 
 // fontReference is how css/*.css names a font: url("font:name.woff2").
@@ -137,8 +139,8 @@ func stylesheet(all map[string]asset) []byte {
 		css.Write(read(name))
 	}
 	return fontReference.ReplaceAllFunc(css.Bytes(), func(m []byte) []byte {
-		name := string(fontReference.FindSubmatch(m)[1])
-		return []byte(`url("` + all[name].url + `")`)
+		font := all[string(fontReference.FindSubmatch(m)[1])]
+		return []byte(`url("` + font.url + `")`)
 	})
 }
 

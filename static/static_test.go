@@ -1,4 +1,4 @@
-package static_test
+package static
 
 import (
 	"compress/gzip"
@@ -11,8 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/switchboardhq/switchboard/static"
 )
 
 func get(t *testing.T, method, url string, header ...string) *httptest.ResponseRecorder {
@@ -22,25 +20,25 @@ func get(t *testing.T, method, url string, header ...string) *httptest.ResponseR
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	static.Handler().ServeHTTP(w, r)
+	Handler().ServeHTTP(w, r)
 	return w
 }
 
 func TestEveryFileIsServedAtItsHashedAddress(t *testing.T) {
 	t.Parallel()
-	names := static.Names()
+	names := Names()
 	if len(names) < 7 {
 		t.Fatalf("got only %d files: %v", len(names), names)
 	}
 	for _, name := range names {
-		w := get(t, http.MethodGet, static.URL(name))
+		w := get(t, http.MethodGet, URL(name))
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: got status %d, want 200", name, w.Code)
 			continue
 		}
 		sum := sha256.Sum256(w.Body.Bytes())
-		if want := hex.EncodeToString(sum[:8]); !strings.Contains(static.URL(name), want) {
-			t.Errorf("%s: address %s lacks the hash %s of what is served", name, static.URL(name), want)
+		if want := hex.EncodeToString(sum[:8]); !strings.Contains(URL(name), want) {
+			t.Errorf("%s: address %s lacks the hash %s of what is served", name, URL(name), want)
 		}
 		if got := w.Header().Get("Cache-Control"); !strings.Contains(got, "immutable") {
 			t.Errorf("%s: got Cache-Control %q, want immutable", name, got)
@@ -58,7 +56,7 @@ func TestContentTypes(t *testing.T) {
 		"mark.svg": "image/svg+xml", "inter-latin-wght-normal.woff2": "font/woff2",
 	}
 	for name, kind := range want {
-		if got := get(t, http.MethodGet, static.URL(name)).Header().Get("Content-Type"); got != kind {
+		if got := get(t, http.MethodGet, URL(name)).Header().Get("Content-Type"); got != kind {
 			t.Errorf("%s: got %q, want %q", name, got, kind)
 		}
 	}
@@ -75,22 +73,22 @@ func TestAnOldHashIsServedButNotKept(t *testing.T) {
 func TestWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		static.URL("nothing.css"), "/static/app.css", "/static/a/b/app.css", "/other/x/app.css",
+		URL("nothing.css"), "/static/app.css", "/static/a/b/app.css", "/other/x/app.css",
 		"/static/x/README.md", "/static/x/LICENSE.inter", "/static/x/", "/static/x/..%2f..%2fstatic.go",
 	} {
 		if w := get(t, http.MethodGet, url); w.Code != http.StatusNotFound {
 			t.Errorf("%s: got %d, want 404", url, w.Code)
 		}
 	}
-	if w := get(t, http.MethodPost, static.URL("app.css")); w.Code != http.StatusMethodNotAllowed {
+	if w := get(t, http.MethodPost, URL("app.css")); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: got %d, want 405", w.Code)
 	}
 }
 
 func TestGzipIsTheSameFile(t *testing.T) {
 	t.Parallel()
-	plain := get(t, http.MethodGet, static.URL("app.css"))
-	packed := get(t, http.MethodGet, static.URL("app.css"), "Accept-Encoding", "br, gzip")
+	plain := get(t, http.MethodGet, URL("app.css"))
+	packed := get(t, http.MethodGet, URL("app.css"), "Accept-Encoding", "br, gzip")
 	if packed.Header().Get("Content-Encoding") != "gzip" || packed.Header().Get("Vary") != "Accept-Encoding" {
 		t.Fatalf("got headers %v, want gzip and Vary", packed.Header())
 	}
@@ -105,18 +103,18 @@ func TestGzipIsTheSameFile(t *testing.T) {
 	if string(got) != plain.Body.String() {
 		t.Error("the packed file differs from the plain one")
 	}
-	if font := get(t, http.MethodGet, static.URL("inter-latin-wght-normal.woff2"), "Accept-Encoding", "gzip"); font.Header().Get("Content-Encoding") != "" {
+	if font := get(t, http.MethodGet, URL("inter-latin-wght-normal.woff2"), "Accept-Encoding", "gzip"); font.Header().Get("Content-Encoding") != "" {
 		t.Error("a font, which is packed already, was packed again")
 	}
 }
 
 func TestHeadAndNotModified(t *testing.T) {
 	t.Parallel()
-	head := get(t, http.MethodHead, static.URL("app.js"))
+	head := get(t, http.MethodHead, URL("app.js"))
 	if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") == "0" {
 		t.Errorf("HEAD: got %d with %d bytes", head.Code, head.Body.Len())
 	}
-	again := get(t, http.MethodGet, static.URL("app.js"), "If-None-Match", head.Header().Get("ETag"))
+	again := get(t, http.MethodGet, URL("app.js"), "If-None-Match", head.Header().Get("ETag"))
 	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
 		t.Errorf("got %d with %d bytes, want 304 and none", again.Code, again.Body.Len())
 	}
@@ -126,11 +124,11 @@ func TestFilesLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	outside := regexp.MustCompile(`url\(["']?(https?:|//|data:|font:)|@import|src=["']https?:`)
 	for _, name := range []string{"app.css", "styleguide.css", "app.js", "mark.svg"} {
-		if found := outside.FindString(get(t, http.MethodGet, static.URL(name)).Body.String()); found != "" {
+		if found := outside.FindString(get(t, http.MethodGet, URL(name)).Body.String()); found != "" {
 			t.Errorf("%s holds %q", name, found)
 		}
 	}
-	if css := get(t, http.MethodGet, static.URL("app.css")).Body.String(); !strings.Contains(css, static.URL("jetbrains-mono-latin-wght-normal.woff2")) {
+	if css := get(t, http.MethodGet, URL("app.css")).Body.String(); !strings.Contains(css, URL("jetbrains-mono-latin-wght-normal.woff2")) {
 		t.Error("the stylesheet does not name the font's hashed address")
 	}
 }
@@ -141,7 +139,7 @@ func TestTransferStaysSmall(t *testing.T) {
 	const limit = 50 << 10
 	sum := 0
 	for _, name := range []string{"app.css", "app.js", "htmx.min.js", "hx-sse.min.js", "mark.svg"} {
-		sum += get(t, http.MethodGet, static.URL(name), "Accept-Encoding", "gzip").Body.Len()
+		sum += get(t, http.MethodGet, URL(name), "Accept-Encoding", "gzip").Body.Len()
 	}
 	if sum > limit {
 		t.Errorf("styles and scripts take %d bytes packed, want at most %d", sum, limit)

@@ -52,7 +52,7 @@ const (
 	Team           = "/team"
 	NewMember      = "/team/new"
 	Member         = "/team/:id"
-	MemberPassword = "/team/:id/password"
+	MemberPassword = "/team/:id/password" //nolint:gosec // a path, not a password
 	DisableMember  = "/team/:id/disable"
 	EnableMember   = "/team/:id/enable"
 	AuditLog       = "/audit"

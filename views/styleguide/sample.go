@@ -200,8 +200,10 @@ func schedule(c ui.Clock) ui.RetrySchedule {
 func setupSteps() []ui.SetupStep {
 	return []ui.SetupStep{
 		{Title: "Add an organization", Text: "Harbour Coffee, with its REST key.", Done: true},
-		{Title: "Create the first subscription", Text: "Choose products and events; the addresses are filled in.", Current: true,
-			Action: ui.Action{Label: "Create subscription", Href: paths.NewSubscription, Kind: ui.Primary, Icon: ui.IconPlus}},
+		{
+			Title: "Create the first subscription", Text: "Choose products and events; the addresses are filled in.", Current: true,
+			Action: ui.Action{Label: "Create subscription", Href: paths.NewSubscription, Kind: ui.Primary, Icon: ui.IconPlus},
+		},
 		{Title: "See it become active", Text: "Cybersource checks the health address, which takes about a minute."},
 		{Title: "Send a test notification", Text: "It appears here as soon as it arrives."},
 	}

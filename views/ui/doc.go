@@ -29,13 +29,26 @@
 // times, sizes and durations are passed as values and worded here, so that they
 // read alike everywhere.
 //
+// # Parts that htmx replaces
+//
+// Filter, Pager, Tabs and Payload take a Target: the selector of an element with an
+// id, which is replaced whole. Draw that element in a component of its own, and use
+// it in the page and as the answer to a partial request alike. Live keeps such a
+// part up to date. An empty Target loads the page.
+//
+// # Beside each other, under each other
+//
+// [Stack], [Inline], [Grid] and [Split] hold pieces at even distances. Forms stand in
+// an element of class form, which keeps them at a width that can be read. Class names
+// other than form and hint belong to the pieces.
+//
 // # What there is
 //
 //   - Acting: [Button], [LinkButton], [PostButton], [Menu], [Dialog], [DialogLink]
 //   - Asking: [TextField], [NumberField], [SelectField], [TextAreaField], [Checkbox],
 //     [CheckboxGroups], [RadioCards], [ErrorSummary], [FormActions], [CSRF]
 //   - Naming: [StatusBadge], [Badge], [Time], [TimeFull], [Duration], [ID], [Count], [Bytes], [Kbd]
-//   - Listing: [Filter], [Table] with [Row], [Cell], [NumCell], [RowLink], [Pager], [NewRows]
+//   - Listing: [Filter], [Table] with [Row], [Cell], [NumCell], [RowLink], [Pager], [NewRows], [Live], [RangeMenu]
 //   - Showing: [Card], [Section], [Stat], [BarChart], [Sparkline], [LifeLine], [LifeStrip],
 //     [RetryTimes], [ProbeStrip], [KeyValues], [Payload], [CodeBlock], [CopyField], [Tabs]
 //   - Telling: [Alert], [Toast], [Empty], [Steps], [Skeleton], [Tip]

@@ -88,8 +88,10 @@ func everyPiece(s string) map[string]templ.Component {
 	clock := ui.Clock{Now: noon}
 	act := ui.Action{Label: s, Href: s, Name: s, Value: s, Icon: ui.IconPlus}
 	off := ui.Action{Label: s, Reason: s}
-	field := ui.Field{ID: s, Name: s, Label: s, Hint: s, Error: s, Value: s, Placeholder: s, Unit: s, Min: s, Max: s, Step: s, Autocomplete: s,
-		Options: []ui.Option{{Value: s, Label: s, Hint: s, Tag: s, Reason: s}}}
+	field := ui.Field{
+		ID: s, Name: s, Label: s, Hint: s, Error: s, Value: s, Placeholder: s, Unit: s, Min: s, Max: s, Step: s, Autocomplete: s,
+		Options: []ui.Option{{Value: s, Label: s, Hint: s, Tag: s, Reason: s}},
+	}
 	chips := []ui.Chip{{Label: s, Value: s, RemoveHref: s}}
 	steps := []ui.LifeStep{{Title: s, Detail: s, At: noon, Tone: ui.Bad, More: ui.Tag(s)}, {Title: s, Planned: true}}
 	tree := ui.ParseJSON([]byte(`{"<script>": "<script>", "a": [1, {"b": null}]}`), ui.JSONOptions{})
