@@ -9,13 +9,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 )
 
 const (
-	// missInterval is how often an unknown path or key may make us look into the database.
+	// missInterval is how often unknown paths and keys may make us look into the database, after the first missBurst of them.
 	missInterval = time.Second
+	missBurst    = 5
 	// maxWaiting bounds the callers that wait for one look: a slow database piles nothing up.
 	maxWaiting = 64
 	// loadTimeout bounds one look.
@@ -55,17 +58,18 @@ type endpoints struct {
 
 	current atomic.Pointer[table]
 
-	waiting atomic.Int32 // callers of lookAgain
-	loading sync.Mutex   // held while reading the database
-	looked  time.Time    // when the last read ended; under loading
-	failed  error        // what the last read ended with; under loading
+	looks   *rate.Limiter // of lookAgain
+	waiting atomic.Int32  // callers of lookAgain
+	loading sync.Mutex    // held while reading the database
+	looked  time.Time     // when the last read began; under loading
+	failed  error         // what the last read ended with; under loading
 }
 
 // errBusy means that too many wait for the same look into the database already.
 var errBusy = errors.New("too many wait for the database")
 
 func newEndpoints(st *store.Store, log *slog.Logger, now func() time.Time) *endpoints {
-	e := &endpoints{store: st, log: log, now: now}
+	e := &endpoints{store: st, log: log, now: now, looks: rate.NewLimiter(rate.Every(missInterval), missBurst)}
 	e.current.Store(&table{})
 	return e
 }
@@ -93,16 +97,17 @@ func (e *endpoints) findAgain(ctx context.Context, token string) (*endpoint, err
 func (e *endpoints) ofSubscription(id int64) *endpoint { return e.current.Load().bySubscription[id] }
 
 // lookAgain reads the database because something is missing from memory: another replica may have made it just now. However
-// often it is called, the database is read at most once in missInterval.
+// often it is called, the database is read about once in missInterval.
 func (e *endpoints) lookAgain(ctx context.Context) error {
+	missed := e.now()
 	defer e.waiting.Add(-1)
 	if e.waiting.Add(1) > maxWaiting {
 		return errBusy
 	}
 	e.loading.Lock()
 	defer e.loading.Unlock()
-	if since := e.now().Sub(e.looked); since >= 0 && since < missInterval {
-		return e.failed
+	if e.looked.After(missed) || !e.looks.AllowN(e.now(), 1) {
+		return e.failed // somebody looked meanwhile, or too many miss something
 	}
 	return e.load(ctx)
 }
@@ -119,9 +124,10 @@ func (e *endpoints) load(ctx context.Context) error {
 	// One caller's end must not fail the others who wait for the same read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	next, err := e.read(ctx)
 	e.looked = e.now()
+	next, err := e.read(ctx)
 	if e.failed = err; err != nil {
+		e.looked = e.now() // for those who waited meanwhile: it is no use asking again
 		return err
 	}
 	e.current.Store(next)

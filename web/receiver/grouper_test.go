@@ -196,7 +196,7 @@ func TestTokensAreLongAndNeverAlike(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	for range 1000 {
-		token := receiver.NewToken()
+		token := store.NewEndpointToken()
 		if len(token) < 32 || seen[token] {
 			t.Fatalf("token %q is short or repeated", token)
 		}

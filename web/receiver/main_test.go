@@ -104,7 +104,7 @@ func (d *door) subscribe(t *testing.T, organizationID int64, webhookID string) s
 		OrganizationID: organizationID, Name: "tokens", Scope: "DESCENDANTS", SecurityType: "KEY",
 		Products:    []store.SubscribedProduct{{ProductID: "tokenManagement", EventTypes: []string{eventType, "tms.networktoken.provisioned"}}},
 		RetryPolicy: store.RetryPolicy{Algorithm: "ARITHMETIC", FirstRetry: 1, Interval: 1, NumberOfRetries: 3},
-	}, receiver.NewToken(), audit())
+	}, store.NewEndpointToken(), audit())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,6 +282,21 @@ func (d *door) only(t *testing.T) store.Delivery {
 	if n := d.deliveries(t); n != 1 {
 		t.Fatalf("%d deliveries, want 1", n)
 	}
+	return d.delivery(t, id)
+}
+
+// newest returns the delivery stored last.
+func (d *door) newest(t *testing.T) store.Delivery {
+	t.Helper()
+	var id store.ID
+	if err := d.store.Pool().QueryRow(t.Context(), "SELECT id FROM deliveries ORDER BY id DESC LIMIT 1").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return d.delivery(t, id)
+}
+
+func (d *door) delivery(t *testing.T, id store.ID) store.Delivery {
+	t.Helper()
 	delivery, err := d.store.GetDelivery(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,6 @@ package receiver
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -167,14 +165,6 @@ const pathPrefix = "/in/"
 func EndpointURLs(base, token string) (webhookURL, healthURL string) {
 	webhookURL = strings.TrimRight(base, "/") + pathPrefix + token
 	return webhookURL, webhookURL + "/health"
-}
-
-// NewToken makes the unguessable part of an endpoint's URL: 256 random bits in lower case, because Cybersource has been seen to give
-// URLs back in lower case.
-func NewToken() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // Handler is the door for an http.Server; NewHTTPServer makes a fitting one.

@@ -236,7 +236,7 @@ func TestDatabaseAwayAnswers503AndRecovers(t *testing.T) {
 			t.Error("503 without Retry-After")
 		}
 	})
-	unknown, _ := receiver.EndpointURLs(d.base, receiver.NewToken())
+	unknown, _ := receiver.EndpointURLs(d.base, store.NewEndpointToken())
 	d.await(t, "503 for what cannot be looked up", func() bool {
 		return d.request(t, http.MethodPost, unknown, []byte("x")).StatusCode == http.StatusServiceUnavailable
 	})
