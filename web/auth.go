@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/sessions"
@@ -49,7 +51,7 @@ func currentUser(c echo.Context) store.User {
 	return store.User{}
 }
 
-// currentOrganization is the chosen one, else the first; ok is false when there is none yet.
+// currentOrganization is the chosen one, else the oldest; ok is false when there is none yet.
 func currentOrganization(c echo.Context) (store.Organization, bool) {
 	v := mustVisit(c)
 	for _, o := range v.organizations {
@@ -57,10 +59,10 @@ func currentOrganization(c echo.Context) (store.Organization, bool) {
 			return o, true
 		}
 	}
-	if len(v.organizations) > 0 {
-		return v.organizations[0], true
+	if len(v.organizations) == 0 {
+		return store.Organization{}, false
 	}
-	return store.Organization{}, false
+	return slices.MinFunc(v.organizations, func(a, b store.Organization) int { return cmp.Compare(a.ID, b.ID) }), true
 }
 
 // organizations are those of the console's environment, by name.

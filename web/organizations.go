@@ -194,13 +194,13 @@ func (s *Server) updateOrganization(c echo.Context) error {
 	}
 	changed := o
 	secret := credentialsFrom(f, &changed)
-	said := "entered anew"
+	said := "replaced"
 	switch {
 	case len(secret) > 0 || !f.ok():
 	case changed.KeyID != o.KeyID:
 		f.fail("secret", "Type the secret that belongs to the new key id.")
 	default:
-		said = "kept"
+		said = "stored"
 		if secret, err = s.store.OrganizationSecret(c.Request().Context(), o.ID); errors.Is(err, store.ErrSealBroken) || errors.Is(err, store.ErrNotFound) {
 			f.fail("secret", "The stored secret cannot be read. Type it again.")
 		} else if err != nil {
@@ -211,7 +211,7 @@ func (s *Server) updateOrganization(c echo.Context) error {
 		return s.renderOrganizationForm(c, http.StatusUnprocessableEntity, f, o)
 	}
 	entry := s.audit(c, "organization.update")
-	if entry.Before, err = organizationJSON(o, "entered"); err != nil {
+	if entry.Before, err = organizationJSON(o, "stored"); err != nil {
 		return err
 	}
 	if entry.After, err = organizationJSON(changed, said); err != nil {

@@ -41,7 +41,7 @@ func (s *Server) showSignIn(c echo.Context) error {
 }
 
 func (s *Server) renderSignIn(c echo.Context, status int, m auth.SignIn) error {
-	m.Frame = s.page(c, "Sign in")
+	m.Frame = s.page(c, "Sign in", describe("The operations console for Cybersource webhooks."))
 	m.Frame.Path = paths.SignIn
 	if m.Next != "" {
 		m.Next = localPath(m.Next)
