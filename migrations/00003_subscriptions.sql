@@ -38,7 +38,9 @@ CREATE TABLE endpoints (
     created_at      timestamptz NOT NULL,
     revoked_at      timestamptz,
     CONSTRAINT endpoints_token_key UNIQUE (token),
-    CONSTRAINT endpoints_token_length CHECK (length(token) >= 32)
+    CONSTRAINT endpoints_token_length CHECK (length(token) >= 32),
+    -- Cybersource has been seen to give URLs back in lower case (reference §5.2).
+    CONSTRAINT endpoints_token_lower CHECK (token = lower(token))
 );
 CREATE UNIQUE INDEX endpoints_current ON endpoints (subscription_id) WHERE revoked_at IS NULL;
 

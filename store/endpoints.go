@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base32"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +23,14 @@ type Endpoint struct {
 	SecurityType   string
 	Products       []SubscribedProduct
 	RetryPolicy    RetryPolicy
+}
+
+// NewEndpointToken makes the unguessable part of an endpoint's URL: 256 random bits in lower case, because Cybersource has been seen to give
+// URLs back in lower case (reference §5.2).
+func NewEndpointToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // ListEndpoints returns every endpoint that is not revoked, for the receiver's memory. At most 10,000.

@@ -18,7 +18,7 @@ func newSubscription(t *testing.T, s *store.Store, organizationID int64, name st
 		OrganizationID: organizationID, Name: name, Scope: "DESCENDANTS", SecurityType: "KEY",
 		Products:    []store.SubscribedProduct{{ProductID: "tokenManagement", EventTypes: []string{"tms.networktoken.updated", "tms.networktoken.provisioned"}}},
 		RetryPolicy: store.RetryPolicy{Algorithm: "ARITHMETIC", FirstRetry: 1, Interval: 1, NumberOfRetries: 3},
-	}, strings.Repeat("t", 30)+name+"-token", store.AuditEntry{Actor: "test", Action: "subscription.create", Outcome: store.OutcomeStarted})
+	}, strings.Repeat("t", 30)+strings.ToLower(name)+"-token", store.AuditEntry{Actor: "test", Action: "subscription.create", Outcome: store.OutcomeStarted})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,7 +112,7 @@ func (s *Server) makeSubscription(ctx context.Context, o store.Organization, wan
 		return store.Subscription{}, err
 	}
 	audit.Outcome, audit.After = store.OutcomeStarted, auditJSON(wanted)
-	made, auditID, err := s.store.InsertSubscription(out, wanted, newEndpointToken(), audit)
+	made, auditID, err := s.store.InsertSubscription(out, wanted, store.NewEndpointToken(), audit)
 	if err != nil {
 		return store.Subscription{}, err
 	}
@@ -227,14 +225,6 @@ func (s *Server) ensureSignatureKey(ctx context.Context, client *cybs.Client, o 
 	_, err = s.store.InsertSignatureKey(after, store.SignatureKey{OrganizationID: o.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt})
 	s.finishAudit(after, auditID, err, "key "+key.KeyID)
 	return err
-}
-
-// newEndpointToken is the unguessable part of an endpoint’s address: 256 random bits, in letters that survive a change of case,
-// because Cybersource has been seen to give addresses back in lower case.
-func newEndpointToken() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // crypto/rand.Read never fails since Go 1.24
-	return hex.EncodeToString(b)
 }
 
 // auditJSON is the intent as the audit log keeps it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
