@@ -151,17 +151,17 @@ func (b *browser) signIn() {
 		chromedp.SetValue(chromedp.CSS(`input[name=email]`), adminEmail),
 		chromedp.SetValue(chromedp.CSS(`input[name=password]`), adminPassword),
 		chromedp.Submit(chromedp.CSS(`input[name=password]`)),
-		chromedp.WaitVisible(chromedp.CSS(`[data-testid=page]`)),
+		chromedp.WaitReady(testID("sign-out")),
 	)
 }
 
 func testID(id string) chromedp.CSS { return chromedp.CSS(`[data-testid="` + id + `"]`) }
 
-// waitText waits, without reloading, until the first element with the test id shows the text.
-func (b *browser) waitText(id, text string) {
+// waitWord waits, without reloading, until the first element with the test id shows the word: "active" is not found in "inactive".
+func (b *browser) waitWord(id, word string) {
 	b.tb.Helper()
-	b.do(fmt.Sprintf("wait for %q in %s", text, id), waitFor(fmt.Sprintf(
-		`(document.querySelector('[data-testid=%q]')?.innerText ?? "").toLowerCase().includes(%q)`, id, strings.ToLower(text))))
+	b.do(fmt.Sprintf("wait for %q in %s", word, id), waitFor(fmt.Sprintf(
+		`new RegExp("(^|[^\\w.])" + %q.replaceAll(".", "\\.") + "($|[^\\w.])", "i").test(document.querySelector('[data-testid=%q]')?.innerText ?? "")`, word, id)))
 }
 
 func waitFor(expression string) chromedp.Action[chromedp.Void] {

@@ -93,7 +93,7 @@ func TestEveryPageIsAccessibleAndFitsEveryScreen(t *testing.T) {
 	}
 	b.screen(1440, 900, "light")
 	b.signIn()
-	paths := append(pagePaths(), b.fillHouse(p)...)
+	paths := append(pagePaths(), b.fillHouse()...)
 	for _, path := range paths {
 		for _, v := range views() {
 			b.screen(v.width, v.height, v.scheme)
@@ -108,7 +108,7 @@ func (b *browser) lookAt(axe, path string, v view) {
 	name := fmt.Sprintf("%s %s", path, v.name)
 	b.checkAccessible(axe, name)
 	b.checkReflow(name)
-	b.keep(strings.NewReplacer("/", "_", "?", "_", "=", "-", "&", "_").Replace(strings.Trim(path, "/")+"-"+v.name))
+	b.keep(strings.NewReplacer("/", "_", "?", "_", "=", "-", "&", "_").Replace(strings.Trim(path, "/") + "-" + v.name))
 }
 
 // links returns the distinct targets of the page's links that begin with a prefix.
@@ -118,3 +118,22 @@ func (b *browser) links(prefix string) []string {
 		`[...new Set([...document.querySelectorAll("main a[href]")].map(a => a.getAttribute("href")).filter(h => h.startsWith(%q)))]`, prefix)))
 }
 
+// fillHouse makes one of everything, so that the pages have something to show, and returns the paths of the pages of single things.
+func (b *browser) fillHouse() []string {
+	b.tb.Helper()
+	subscription := b.createSubscription("Token events")
+	b.waitWord("subscription-status", "active")
+	b.sendEvent("tms.networktoken.updated", "")
+	b.sendEvent("tms.networktoken.updated", "bad-signature")
+	b.open("/notifications")
+	b.do("wait for the event", waitFor(`!!document.querySelector("[data-testid=notification-row]")`))
+	notification := b.links("/notifications/")[0]
+	b.open("/rejected")
+	b.do("wait for the rejected delivery", waitFor(`!!document.querySelector("[data-testid=rejected-row]")`))
+	rejected := b.links("/rejected/")[0]
+	return []string{
+		subscription, subscription + "?tab=configuration", subscription + "?tab=history", subscription + "?tab=answer", subscription + "/edit", subscription + "/delete",
+		notification, notification + "?view=raw", notification + "?view=hex", notification + "?tab=headers", notification + "?tab=verification", notification + "?tab=deliveries", notification + "?tab=record",
+		rejected, "/", "/notifications", "/rejected", "/subscriptions", "/playground", "/audit",
+	}
+}
