@@ -125,16 +125,17 @@ func wordOptions(words []string, chosen string) []ui.Option {
 	return options
 }
 
-func (f *filters) sizeSelect() ui.Field {
-	field := ui.Field{Name: sizeParam, Label: "Rows"}
+// sizes choose how many rows a page has.
+func (f *filters) sizes(path string) []ui.Tab {
+	var tabs []ui.Tab
 	for _, n := range pageSizes {
 		value := strconv.Itoa(n)
 		if n == defaultSize {
 			value = ""
 		}
-		field.Options = append(field.Options, ui.Option{Value: value, Label: strconv.Itoa(n), Selected: n == f.size()})
+		tabs = append(tabs, ui.Tab{Label: strconv.Itoa(n), Href: f.href(path, sizeParam, value), Current: n == f.size()})
 	}
-	return field
+	return tabs
 }
 
 func (f *filters) size() int {
@@ -170,7 +171,7 @@ func (f *filters) rangeSelect() ui.Field {
 
 // hidden are the parameters that the filter form must keep though no field of it shows them.
 func (f *filters) hidden() []ui.Pair {
-	names := []string{liveParam}
+	names := []string{liveParam, sizeParam}
 	if f.rangeSelect().Value == customRange {
 		names = append(names, fromParam, toParam)
 	}

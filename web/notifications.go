@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -110,13 +111,13 @@ func (f *filters) notificationForm() ui.FilterForm {
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
 	}
-	form.Selects = append(form.Selects, f.subscriptionSelect(), f.productSelect(), f.eventTypeSelect(), f.selectOf(statusParam, status), f.sizeSelect())
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.productSelect(), f.eventTypeSelect(), f.selectOf(statusParam, status))
 	return form
 }
 
 // notificationList reads the rows that the filters ask for, and says what stands there when there are none.
 func (s *Server) notificationList(c echo.Context, f *filters) (notifications.List, error) {
-	list := notifications.List{Clock: s.clock(c), Plain: false}
+	list := notifications.List{Clock: s.clock(c), Organizations: len(f.scope.organizations) > 1, Sizes: f.sizes(paths.Notifications)}
 	if len(f.problems) > 0 {
 		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "Nothing is listed", Text: "Correct the filter first.", Chips: f.chips(paths.Notifications)}
 		return list, nil
@@ -141,9 +142,9 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 func (f *filters) notificationRow(n store.Notification) notifications.Row {
 	row := notifications.Row{
 		ID: n.ID.String(), Href: f.detail(paths.ShowNotification(n.ID.String())), ReceivedAt: n.ReceivedAt,
-		EventType: eventTypeText(n.EventType), Product: n.ProductID, Summary: n.Summary, ObjectID: n.ObjectID,
+		EventType: eventTypeText(n.EventType), Product: productName(n.ProductID), Summary: n.Summary, ObjectID: n.ObjectID,
 		Organization: f.scope.organizationName(n.OrganizationID), Subscription: f.scope.subscriptionName(n.SubscriptionID),
-		Deliveries: n.DeliveryCount, Badges: notificationBadges(n),
+		Deliveries: n.DeliveryCount, Badges: tellingBadges(notificationBadges(n)),
 	}
 	if _, ok := f.scope.subscription(n.SubscriptionID); ok {
 		row.SubscriptionHref = paths.ShowSubscription(n.SubscriptionID)
@@ -180,6 +181,14 @@ func notificationBadges(n store.Notification) []notifications.Badge {
 		badges = append(badges, notifications.Badge{Status: ui.StatusTest})
 	}
 	return badges
+}
+
+// tellingBadges leaves out the plain "Delivered" where another word says more: all but those that still wait were.
+func tellingBadges(badges []notifications.Badge) []notifications.Badge {
+	if len(badges) == 1 {
+		return badges
+	}
+	return slices.DeleteFunc(badges, func(b notifications.Badge) bool { return b.Status == ui.StatusDelivered && b.Label == "" })
 }
 
 func plural(n int, one, many string) string {

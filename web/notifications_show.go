@@ -158,7 +158,7 @@ func (n *shown) attempts() []ui.Tab {
 func (n *shown) facts() notifications.Facts {
 	sc := n.filters.scope
 	return notifications.Facts{
-		ID: n.ID.String(), EventType: n.EventType, Product: n.ProductID, Summary: n.Summary, ObjectID: n.ObjectID, ReceivedAt: n.ReceivedAt,
+		ID: n.ID.String(), EventType: n.EventType, Product: productName(n.ProductID), Summary: n.Summary, ObjectID: n.ObjectID, ReceivedAt: n.ReceivedAt,
 		EventDate: n.EventDate, Organization: sc.organizationName(n.OrganizationID), EventOrganization: n.EventOrganization,
 		Subscription: sc.subscriptionName(n.SubscriptionID), SubscriptionHref: paths.ShowSubscription(n.SubscriptionID), Bytes: int64(n.BodyBytes),
 	}

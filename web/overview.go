@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,9 +25,9 @@ type chartRange struct {
 }
 
 var chartRanges = []chartRange{
-	{"-1h", "1 h", "per minute", time.Hour, time.Minute, "15:04"},
-	{"-24h", "24 h", "per 15 minutes", 24 * time.Hour, 15 * time.Minute, "15:04"},
-	{"-7d", "7 days", "per hour", 7 * 24 * time.Hour, time.Hour, "2 Jan 15:04"},
+	{"-1h", "1 h", "deliveries per minute", time.Hour, time.Minute, "15:04"},
+	{"-24h", "24 h", "deliveries per 15 minutes", 24 * time.Hour, 15 * time.Minute, "15:04"},
+	{"-7d", "7 days", "deliveries per hour", 7 * 24 * time.Hour, time.Hour, "2 Jan 15:04"},
 }
 
 const (
@@ -192,7 +193,7 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 	}
 	if len(h.recent) > 0 {
 		f := &filters{scope: h.scope}
-		list := notifications.List{Clock: clock, Plain: true, Compact: true}
+		list := notifications.List{Clock: clock, Compact: true}
 		for _, item := range h.recent {
 			list.Rows = append(list.Rows, f.notificationRow(item))
 		}
@@ -221,7 +222,7 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 	}
 	rejected := ui.StatTile{Label: "Rejected, 24 h", Value: ui.CountText(refused, 0), Href: paths.With(paths.Rejected, fromParam, dayRange)}
 	if refused > 0 {
-		rejected.Tone, rejected.Note = ui.Bad, "mostly: "+reasonOf(h.reasons[0].Reason).text
+		rejected.Tone, rejected.Note = ui.Bad, "mostly: "+lowerFirst(reasonOf(h.reasons[0].Reason).text)
 	}
 	newest := ui.StatTile{Label: "Last received", Value: "–", Href: paths.Notifications}
 	if !last.IsZero() {
@@ -233,9 +234,11 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 	}
 }
 
+func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+
 // chart has a bar for each step of the range, also where nothing arrived.
 func (h house) chart(r chartRange, clock ui.Clock) ui.ChartData {
-	d := ui.ChartData{Title: "Deliveries", Unit: r.unit, Series: []ui.ChartSeries{{Name: "verified", Tone: ui.Good}, {Name: "rejected", Tone: ui.Bad}}}
+	d := ui.ChartData{Title: "Verified and rejected", Unit: r.unit, Series: []ui.ChartSeries{{Name: "verified", Tone: ui.Good}, {Name: "rejected", Tone: ui.Bad}}}
 	found := make(map[int64]store.TrafficBucket, len(h.buckets))
 	for _, b := range h.buckets {
 		found[b.Start.Unix()] = b

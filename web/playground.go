@@ -32,6 +32,7 @@ const (
 	trickleAction      = "playground.trickle"
 	playgroundObject   = "sandbox"
 	maxEventFieldRunes = 200
+	pingsParam         = "pings"
 )
 
 // faultWords say what each fault does and what is to be seen of it.
@@ -218,8 +219,14 @@ func (s *Server) renderPlayground(c echo.Context, status int, f *form) error {
 		Errors: f.summary(), Send: s.sendForm(c, f), Trickle: s.trickleForm(f),
 	}
 	p.Send.Blocked, p.Trickle.Blocked = blocked, blocked
-	for _, a := range s.sandbox.Deliveries(sandbox.DeliveryQuery{Limit: shownAttempts}) {
-		p.Attempts = append(p.Attempts, attemptRow(a))
+	pings := c.QueryParam(pingsParam) == "1"
+	p.Shown = []ui.Tab{
+		{Label: "Notifications", Href: paths.Playground, Current: !pings}, {Label: "Health pings", Href: paths.With(paths.Playground, pingsParam, "1"), Current: pings},
+	}
+	for _, a := range s.sandbox.Deliveries(sandbox.DeliveryQuery{}) {
+		if (a.Kind == sandbox.KindPing) == pings && len(p.Attempts) < shownAttempts {
+			p.Attempts = append(p.Attempts, attemptRow(a))
+		}
 	}
 	return s.render(c, status, playground.View(p))
 }
@@ -273,7 +280,7 @@ func (s *Server) trickleForm(f *form) playground.Trickle {
 
 func attemptRow(a sandbox.Attempt) playground.Attempt {
 	row := playground.Attempt{
-		At: a.At, What: a.EventType, Outcome: string(a.Outcome), Answered: sandboxAnswer(a), Duration: a.Duration, NextRetry: a.NextRetry, TraceID: a.TraceID,
+		At: a.At, What: a.EventType, Outcome: outcomeText(a.Outcome), Answered: sandboxAnswer(a), Duration: a.Duration, NextRetry: a.NextRetry, TraceID: a.TraceID,
 	}
 	if a.Fault != sandbox.FaultNone {
 		row.Fault = faultText(a.Fault)
@@ -302,6 +309,14 @@ func attemptRow(a sandbox.Attempt) playground.Attempt {
 		row.Tone = ui.Replayed
 	}
 	return row
+}
+
+// outcomeText says what an attempt led to.
+func outcomeText(o sandbox.Outcome) string {
+	if o == sandbox.OutcomeFaulted {
+		return "Not taken, as wanted"
+	}
+	return strings.ToUpper(string(o[:1])) + string(o[1:])
 }
 
 // sandboxAnswer is what the receiver answered, or why there is no answer.

@@ -85,12 +85,12 @@ func (f *filters) rejectedForm() ui.FilterForm {
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
 	}
-	form.Selects = append(form.Selects, f.subscriptionSelect(), f.reasonSelect(), f.sizeSelect())
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.reasonSelect())
 	return form
 }
 
 func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error) {
-	list := rejected.List{Clock: s.clock(c)}
+	list := rejected.List{Clock: s.clock(c), Sizes: f.sizes(paths.Rejected)}
 	if len(f.problems) > 0 {
 		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "Nothing is listed", Text: "Correct the filter first.", Chips: f.chips(paths.Rejected)}
 		return list, nil
@@ -235,7 +235,7 @@ func adviceOf(d store.Delivery) deliveries.Advice {
 func (r rejectedShown) facts() rejected.Facts {
 	sc := r.filters.scope
 	return rejected.Facts{
-		ID: r.ID.String(), ReceivedAt: r.ReceivedAt, EventType: r.EventType, Product: r.ProductID, TraceID: r.TraceID, KeyID: r.KeyID,
+		ID: r.ID.String(), ReceivedAt: r.ReceivedAt, EventType: r.EventType, Product: productName(r.ProductID), TraceID: r.TraceID, KeyID: r.KeyID,
 		Source: sourceText(r.Delivery), TLS: tlsText(r.Delivery), Answered: answerText(r.Answered), AnswerTime: r.AnswerTime, Bytes: int64(r.BodyBytes),
 		Organization: sc.organizationName(r.OrganizationID), Subscription: sc.subscriptionName(r.SubscriptionID),
 		SubscriptionHref: paths.ShowSubscription(r.SubscriptionID), Duplicates: r.Duplicates, LastDuplicateAt: r.LastDuplicateAt,

@@ -30,9 +30,11 @@ type List struct {
 	Pager       ui.PageLinks
 	// Newest is the id of the first row; what is counted as new is newer than it.
 	Newest string
-	// Plain leaves out organization and subscription, where a page is about one.
-	Plain bool
-	// Compact makes the rows low, for a list among other things.
+	// Sizes choose how many rows a page has.
+	Sizes []ui.Tab
+	// Organizations shows whose each row is, where there are several.
+	Organizations bool
+	// Compact is for a list among other things: low rows, the main columns alone.
 	Compact bool
 }
 
@@ -63,11 +65,11 @@ type Badge struct {
 
 func (l List) columns() []ui.Column {
 	columns := []ui.Column{{Label: "Received"}, {Label: "Event"}, {Label: "Status"}, {Label: "About", Wide: true}}
-	if !l.Compact {
-		columns = append(columns, ui.Column{Label: "Product"})
+	if l.Organizations {
+		columns = append(columns, ui.Column{Label: "Organization"})
 	}
-	if !l.Plain {
-		columns = append(columns, ui.Column{Label: "Organization"}, ui.Column{Label: "Subscription"})
+	if !l.Compact {
+		columns = append(columns, ui.Column{Label: "Subscription"})
 	}
 	return append(columns, ui.Column{Label: "Deliveries", Numeric: true})
 }

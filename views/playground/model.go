@@ -24,8 +24,9 @@ type Page struct {
 	Errors []ui.FieldError
 	// Trickle makes events happen by themselves.
 	Trickle Trickle
-	// Attempts are the last requests the sandbox made, newest first.
+	// Attempts are the last requests the sandbox made, newest first; Shown chooses which.
 	Attempts []Attempt
+	Shown    []ui.Tab
 }
 
 // SendForm asks which event is to happen. Blocked says why it cannot now; empty when it can.

@@ -28,6 +28,8 @@ type List struct {
 	// Empty stands there when Rows is empty.
 	Empty ui.EmptyPlace
 	Pager ui.PageLinks
+	// Sizes choose how many rows a page has.
+	Sizes []ui.Tab
 	// Newest is the id of the first row; what is counted as new is newer than it.
 	Newest string
 }
