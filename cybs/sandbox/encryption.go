@@ -71,19 +71,18 @@ func (s *Sandbox) encryptionCertificate(organizationID string) (mleCertificate, 
 
 // seal makes the compact JWE of a text.
 func (s *Sandbox) seal(c mleCertificate, text []byte) (string, error) {
-	algorithm := jose.RSA_OAEP_256
-	if s.cfg.MLE.OAEP1 {
-		algorithm = jose.RSA_OAEP
-	}
-	to := jose.Recipient{Algorithm: algorithm, Key: c.Certificate.PublicKey}
+	keyID := c.ID
 	switch {
 	case s.cfg.MLE.WithoutKeyID:
+		keyID = ""
 	case s.cfg.MLE.SubjectKeyID:
-		to.KeyID = c.Certificate.Subject.SerialNumber
-	default:
-		to.KeyID = c.ID
+		keyID = c.Certificate.Subject.SerialNumber
 	}
-	options := (&jose.EncrypterOptions{}).WithHeader("iat", s.cfg.Now().Unix())
+	if !s.cfg.MLE.OAEP1 {
+		return cybs.EncryptMLE(c.Certificate, keyID, text, s.cfg.Now())
+	}
+	options := (&jose.EncrypterOptions{}).WithContentType("JWT").WithHeader("iat", s.cfg.Now().Unix())
+	to := jose.Recipient{Algorithm: jose.RSA_OAEP, Key: c.Certificate.PublicKey, KeyID: keyID}
 	encrypter, err := jose.NewEncrypter(jose.A256GCM, to, options)
 	if err != nil {
 		return "", fmt.Errorf("encrypt notification: %w", err)

@@ -5,15 +5,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
 )
 
-// Limits of the withdrawn replay call, as it was documented.
-const (
-	maxReplayWindow = day
-	maxReplayAge    = 30 * day
-	// maxReplayIDs bounds one request; no bound was published.
-	maxReplayIDs = 1000
-)
+// maxReplayIDs bounds one request of the withdrawn replay call. No bound was
+// published; those of time are cybs.MaxReplayWindow and cybs.MaxReplayAge.
+const maxReplayIDs = 1000
 
 // replayRequest is the body of the replay call: one of its members.
 type replayRequest struct {
@@ -113,9 +111,9 @@ func (s *Sandbox) replayWindow(f replayFilter) (from, to time.Time, bad []fieldE
 	}
 	switch {
 	case len(bad) > 0:
-	case from.Before(now.Add(-maxReplayAge)):
+	case from.Before(now.Add(-cybs.MaxReplayAge)):
 		bad = append(bad, fieldError{prefix + "startTime", reasonInvalid})
-	case to.Before(from), to.Sub(from) > maxReplayWindow:
+	case to.Before(from), to.Sub(from) > cybs.MaxReplayWindow:
 		bad = append(bad, fieldError{prefix + "endTime", reasonInvalid})
 	}
 	return from, to, bad

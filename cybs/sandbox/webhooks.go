@@ -159,16 +159,20 @@ func (s *Sandbox) update(c *call, req subscriptionRequest) (webhook, error) {
 		return webhook{}, s.badRequest("Record already exists")
 	}
 	newURL := !slices.Equal(sub.urls(), changed.urls())
+	toStatus := c.v1 && req.Status != nil && !newURL
+	if toStatus {
+		if err := s.checkStatus(sub, *req.Status); err != nil {
+			return webhook{}, err
+		}
+	}
 	changed.UpdatedAt = s.cfg.Now()
 	*sub = changed
 	switch {
 	case newURL:
 		sub.Deactivated = false
 		s.admit(sub)
-	case c.v1 && req.Status != nil:
-		if err := s.requestStatus(sub, *req.Status); err != nil {
-			return webhook{}, err
-		}
+	case toStatus:
+		s.applyStatus(sub, *req.Status)
 	default:
 		s.notify()
 	}
@@ -190,7 +194,10 @@ func (s *Sandbox) setStatus(c *call) error {
 	s.mu.Lock()
 	sub, err := s.find(c)
 	if err == nil {
-		err = s.requestStatus(sub, status)
+		err = s.checkStatus(sub, status)
+	}
+	if err == nil {
+		s.applyStatus(sub, status)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -207,23 +214,26 @@ func (s *Sandbox) setStatus(c *call) error {
 	return nil
 }
 
-// requestStatus does what a person asked for. The caller holds mu.
-func (s *Sandbox) requestStatus(sub *subscription, status string) error {
+// checkStatus refuses what a person may not ask for. The caller holds mu.
+func (s *Sandbox) checkStatus(sub *subscription, status string) error {
 	if sub.reviewed() && !s.cfg.API.StatusWhileReviewed {
 		return s.badRequest(fmt.Sprintf("The status cannot be changed while it is %s", sub.Status), fieldError{"status", reasonInvalid})
 	}
-	switch cybs.Status(status) {
-	case statusActive:
-		sub.Deactivated = false
-		s.activate(sub, "requested")
-	case statusInactive:
-		sub.Deactivated = true
-		sub.generation++
-		s.changeStatus(sub, statusInactive, "requested")
-	default:
+	if status != string(statusActive) && status != string(statusInactive) {
 		return s.badRequest("One or more fields are invalid.", fieldError{"status", reasonInvalid})
 	}
 	return nil
+}
+
+// applyStatus does what a person asked for. The caller holds mu.
+func (s *Sandbox) applyStatus(sub *subscription, status string) {
+	sub.Deactivated = status == string(statusInactive)
+	if !sub.Deactivated {
+		s.activate(sub, "requested")
+		return
+	}
+	sub.generation++
+	s.changeStatus(sub, statusInactive, "requested")
 }
 
 // deleteSubscription answers DELETE …/webhooks/{webhookId}: everything stops and
