@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -174,6 +175,12 @@ func waitFor(expression string) chromedp.Action[chromedp.Void] {
 func (b *browser) text(id string) string {
 	b.tb.Helper()
 	return get(b, "read "+id, chromedp.Text(testID(id)))
+}
+
+// follow clicks on what leads to another page and waits until that is loaded.
+func (b *browser) follow(what string, sel chromedp.CSS) {
+	b.tb.Helper()
+	get(b, what, chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(sel)))
 }
 
 // screen sets the size of the viewport and the colour scheme.

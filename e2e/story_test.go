@@ -27,13 +27,13 @@ func TestWholeStory(t *testing.T) {
 	list.open("/notifications?live=1")
 	list.do("wait for the live tail", waitFor(`document.querySelector("[data-testid=live]").dataset.state === "live"`))
 	list.do("mark the page", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`))
-	b.do("send a test notification", chromedp.Click(testID("test-subscription")), waitFor(`!!document.querySelector("[data-testid=toast], [data-testid=notice]")`))
+	b.follow("send a test notification", testID("test-subscription"))
 	list.waitWord("notification-row", "tms.networktoken.updated")
 	if !get(list, "look for the mark", chromedp.Evaluate[bool](`window.sameDocument === true`)) {
 		t.Error("the list was loaded again; the notification should have appeared by itself")
 	}
 
-	list.do("open the notification", chromedp.Click(chromedp.CSS(`[data-testid=notification-row] a`)), chromedp.WaitVisible(testID("payload")))
+	list.follow("open the notification", chromedp.CSS(`[data-testid=notification-row] a`))
 	if payload := list.text("payload"); !strings.Contains(payload, "testPayload") {
 		t.Errorf("the payload shows %q, want the test payload", payload)
 	}
@@ -52,11 +52,13 @@ func TestWholeStory(t *testing.T) {
 	if reason != "signature_mismatch" {
 		t.Errorf("the reason is %q, want signature_mismatch", reason)
 	}
-	b.do("open the rejected delivery", chromedp.Click(chromedp.CSS(`[data-testid=rejected-row] a`)), chromedp.WaitVisible(testID("reason")))
+	b.follow("open the rejected delivery", chromedp.CSS(`[data-testid=rejected-row] a`))
+	b.waitWord("reason", "signature")
 
 	b.open(subscription)
-	b.do("ask to delete", chromedp.Click(testID("delete-subscription-link")), chromedp.WaitVisible(testID("delete-subscription")))
-	b.do("delete", chromedp.Click(testID("confirm-delete")), waitFor(`location.pathname === "/subscriptions"`))
+	b.follow("ask to delete", testID("delete-subscription-link"))
+	b.follow("delete", testID("confirm-delete"))
+	b.open("/subscriptions")
 	if get(b, "count subscriptions", chromedp.Evaluate[int](`document.querySelectorAll("[data-testid=subscription-row]").length`)) != 0 {
 		t.Error("the deleted subscription is still listed")
 	}
@@ -71,11 +73,10 @@ func (b *browser) createSubscription(name string) string {
 		chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("details.group")].find(d => d.innerText.includes("tokenManagement")).querySelector("summary").click()`),
 		chromedp.Click(chromedp.CSS(`input[name=event][value$="tms.networktoken.updated"]`)),
 	)
-	b.do("create the subscription",
+	b.do("name it",
 		chromedp.SendKeys(chromedp.CSS(`input[name=name]`), name),
-		chromedp.Click(testID("submit-subscription")),
-		chromedp.WaitVisible(testID("subscription-status")),
 	)
+	b.follow("create the subscription", testID("submit-subscription"))
 	return strings.TrimPrefix(get(b, "read the address", chromedp.Location()), b.base)
 }
 
@@ -83,16 +84,14 @@ func (b *browser) createSubscription(name string) string {
 func (b *browser) sendEvent(eventType, fault string) {
 	b.tb.Helper()
 	b.open("/playground")
-	b.do("send "+eventType,
+	b.do("fill the playground's form",
 		chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(() => {
 			const form = document.querySelector("[data-testid=send-event]");
 			const event = form.elements.namedItem("event");
 			event.value = [...event.options].find(o => o.value.endsWith(%q)).value;
 			form.elements.namedItem("fault").value = %q;
-		})()`, eventType, fault)),
-		chromedp.Click(testID("send")),
-		waitFor(`!!document.querySelector("[data-testid=toast], [data-testid=notice]")`),
-	)
+		})()`, eventType, fault)))
+	b.follow("send "+eventType, testID("send"))
 }
 
 // newTab opens another tab of the same browser, signed in as the first.
