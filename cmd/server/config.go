@@ -60,7 +60,7 @@ func (secret) GoString() string { return "[redacted]" }
 func (secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // MarshalText hides the text.
-func (secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+func (secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil } //nolint:unparam // an encoding.TextMarshaler
 
 // checker collects everything that is wrong with the variables.
 type checker struct{ problems []error }

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	credentialsFileName = "sandbox-credentials.json"
+	credentialsFileName = "sandbox-credentials.json" //nolint:gosec // the name of a file
 	demoOrganization    = "switchboard_demo"
 	demoName            = "Demo shop"
 )
@@ -130,12 +130,12 @@ func sandboxCredentials(cfg Config) ([]sandboxOrganization, error) {
 
 // keepSandboxCredentials writes the one place where the secret stands in the clear, for the owner and for official SDKs.
 func keepSandboxCredentials(file string, o sandboxOrganization) error {
-	type clear struct {
+	type plain struct {
 		sandboxOrganization
 
 		SecretBase64 string `json:"secretBase64"` // hides the redacted one
 	}
-	content, err := json.MarshalIndent(clear{o, string(o.SecretBase64)}, "", "  ")
+	content, err := json.MarshalIndent(plain{o, string(o.SecretBase64)}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func shortCause(err error) string {
 		return pgErr.Message
 	}
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
-		if many, ok := cause.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 { //nolint:errorlint // the chain is walked here
+		if many, ok := cause.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
 			return shortCause(many.Unwrap()[0])
 		}
 		err = cause

@@ -3,7 +3,7 @@ package main
 import "runtime/debug"
 
 // version is set by the Makefile through the linker.
-var version string //nolint:gochecknoglobals // the linker can set nothing else
+var version string
 
 // buildVersion names what is running, from the linker, the module or the commit it was built from.
 func buildVersion() string {
