@@ -123,7 +123,7 @@ func (s *Server) showSubscriptionForm(c echo.Context, status int, st formState) 
 			Hint: "Cybersource’s guide calls it required; its own examples leave it empty.",
 		},
 		Scope:  scopeField(st),
-		Events: ui.Field{Name: subscriptions.FieldEvent, Label: "Event types", Error: st.problem(subscriptions.FieldEvent), Required: true},
+		Events: ui.Field{Name: subscriptions.FieldEvent, Label: "Event types", Hint: "Open a product and tick what Cybersource shall send.", Error: st.problem(subscriptions.FieldEvent), Required: true},
 		Retry:  retryFields(st),
 	}
 	if st.fields != nil {

@@ -19,7 +19,7 @@ const (
 	tabActivity      = "activity"
 	tabConfiguration = "configuration"
 	tabHistory       = "history"
-	tabAnswer        = "api"
+	tabAnswer        = "answer"
 
 	partState    = "state"
 	partActivity = "activity"

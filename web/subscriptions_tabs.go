@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -113,7 +112,7 @@ func (s *Server) configurationOf(ctx context.Context, v store.Subscription, o st
 	conf := &subscriptions.Configuration{
 		Facts: []ui.Pair{
 			{Name: "Organization", Value: o.Name, Href: paths.ShowOrganization(o.ID)},
-			{Name: "Cybersource’s id of it", Value: o.OrganizationID, Mono: true, Copy: true},
+			{Name: "Cybersource id", Value: o.OrganizationID, Mono: true, Copy: true},
 			{Name: "Webhook id", Value: v.WebhookID, Mono: true, Copy: true},
 			{Name: "Security", Value: securityName(v.SecurityType) + " (" + v.SecurityType + ")"},
 			{Name: "Scope", Value: scopeName(v.Scope)},
@@ -149,16 +148,24 @@ func policyPairs(p store.RetryPolicy) []ui.Pair {
 	if p.Algorithm == "GEOMETRIC" {
 		unit = " times"
 	}
+	waits := "Even (" + p.Algorithm + ")"
+	if p.Algorithm == "GEOMETRIC" {
+		waits = "Growing (" + p.Algorithm + ")"
+	}
+	repeats := "None"
+	if p.RepeatSequenceCount > 0 {
+		repeats = fmt.Sprintf("%d, %d min before each", p.RepeatSequenceCount, p.RepeatSequenceWaitTime)
+	}
 	held := "No: each notification is given up by itself"
 	if p.DeactivateFlag {
 		held = "Yes: new notifications are held until the health check answers"
 	}
 	return []ui.Pair{
-		{Name: "Waits", Value: strings.ToUpper(p.Algorithm)},
+		{Name: "Waits", Value: waits},
 		{Name: "First retry after", Value: strconv.Itoa(p.FirstRetry) + " min"},
 		{Name: "Step", Value: interval + unit},
 		{Name: "Retries", Value: strconv.Itoa(p.NumberOfRetries)},
-		{Name: "Repeats of the sequence", Value: fmt.Sprintf("%d, %d min before each", p.RepeatSequenceCount, p.RepeatSequenceWaitTime)},
+		{Name: "Repeats of the sequence", Value: repeats},
 		{Name: "Suspends when all have failed", Value: held},
 	}
 }

@@ -281,7 +281,7 @@ func TestEveryTabOfASubscriptionIsAPage(t *testing.T) {
 	v := made(t, srv, editor)
 	for tab, says := range map[string]string{
 		"": "Last notifications", "activity": "Nothing has arrived yet", "configuration": v.EndpointToken, "history": "editor@example.com Created",
-		"api": "notificationScope", "api&view=raw": "nrtdCentral", "nonsense": "Last notifications",
+		"answer": "notificationScope", "answer&view=raw": "nrtdCentral", "nonsense": "Last notifications",
 	} {
 		editor.Get(paths.ShowSubscription(v.ID) + "?tab=" + tab).Wants(http.StatusOK).Says(says)
 		editor.HTMX().Get(paths.ShowSubscription(v.ID) + "?tab=" + tab).Wants(http.StatusOK).Says(says)
@@ -305,7 +305,7 @@ func TestSubscriptionPagesShowMarkupAsText(t *testing.T) {
 	v := newest(t, srv)
 	for _, path := range []string{
 		paths.Subscriptions, paths.Subscriptions + "?q=" + url.QueryEscape(evil), paths.ShowSubscription(v.ID), paths.ShowSubscriptionTab(v.ID, "configuration"), paths.ShowSubscriptionTab(v.ID, "history"),
-		paths.ShowSubscriptionTab(v.ID, "api"), paths.EditSubscriptionOf(v.ID), paths.DeleteSubscriptionOf(v.ID),
+		paths.ShowSubscriptionTab(v.ID, "answer"), paths.EditSubscriptionOf(v.ID), paths.DeleteSubscriptionOf(v.ID),
 	} {
 		if page := editor.Get(path).Wants(http.StatusOK); strings.Contains(page.Body, "<script>alert") {
 			t.Errorf("%s shows markup as markup", path)
