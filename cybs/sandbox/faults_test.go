@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/cybs/sandbox"
@@ -31,6 +34,9 @@ func TestEachFaultProducesWhatItSays(t *testing.T) {
 		sandbox.FaultWrongContentType:   nil,
 		sandbox.FaultOversized:          nil,
 		sandbox.FaultTruncated:          cybs.ErrSignatureMismatch,
+		sandbox.FaultOutOfOrder:         nil, // these have tests of their own
+		sandbox.FaultBurst:              nil,
+		sandbox.FaultSlowSender:         nil,
 	}
 	for _, fault := range sandbox.Faults() {
 		t.Run(string(fault), func(t *testing.T) {
@@ -39,7 +45,7 @@ func TestEachFaultProducesWhatItSays(t *testing.T) {
 			if !ok {
 				t.Fatal("no expectation for this fault")
 			}
-			h := newHouse(t)
+			h := newHouse(t, func(c *sandbox.Config) { c.Delivery.SlowSendTime = time.Millisecond })
 			key, err := h.client.CreateSignatureKey(t.Context(), h.key.OrganizationID, cybs.SignatureKeyOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -142,4 +148,130 @@ func TestGivenDataIsSentAsItIs(t *testing.T) {
 	if _, err := h.verify(got); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestOutOfOrderSendsTheNewestFirst(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.subscribe(t)
+	made := h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultOutOfOrder, Count: 5}).TraceIDs
+	if len(made) != 5 {
+		t.Fatalf("%d were made, want 5", len(made))
+	}
+	slices.Reverse(made)
+	last := ""
+	for i, want := range made {
+		got := h.receiver.next(t)
+		n, err := cybs.ParseNotification(got.Header, got.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.TransactionTraceID != want {
+			t.Errorf("number %d is %s, want %s", i, n.TransactionTraceID, want)
+		}
+		if last != "" && n.EventDate >= last {
+			t.Errorf("event of %s came after that of %s", n.EventDate, last)
+		}
+		last = n.EventDate
+	}
+	if made := h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultOutOfOrder}).TraceIDs; len(made) != 3 {
+		t.Errorf("%d were made, want 3", len(made))
+	}
+	for range 3 {
+		h.receiver.next(t)
+	}
+}
+
+func TestOutOfOrderGoesOnWhenOneFailsAndAfterARestart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	sub := h.subscribe(t)
+	h.receiver.answer(always(http.StatusInternalServerError))
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultOutOfOrder})
+	for range 3 {
+		h.receiver.next(t)
+	}
+	h.Await(t, "three faulted", func() bool { return len(h.outcomes(sub.WebhookID)) == 3 })
+	stop(t, h.Server)
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultOutOfOrder})
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		h.receiver.next(t)
+	}
+}
+
+func TestBurstSendsAllAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	const size = 40 // five times the workers there are
+	h := newHouse(t)
+	h.subscribe(t)
+	all := newBarrier(size)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		all.wait() // nobody is answered before all have come
+		w.WriteHeader(http.StatusOK)
+	}))
+	t.Cleanup(server.Close)
+	sub := h.subscribe(t, func(in *cybs.SubscriptionInput) {
+		in.Products = []cybs.SubscribedProduct{{ProductID: "eCheck", EventTypes: []string{"payments.voids.failed"}}}
+		in.WebhookURL = server.URL
+	})
+	h.emit(t, sandbox.EventRequest{ProductID: "eCheck", EventType: "payments.voids.failed", Fault: sandbox.FaultBurst, Count: size})
+	h.Await(t, "the whole burst", func() bool { return len(h.outcomes(sub.WebhookID)) == size })
+	for _, o := range h.outcomes(sub.WebhookID) {
+		if o != sandbox.OutcomeDelivered {
+			t.Errorf("one was %s", o)
+		}
+	}
+	if made := h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultBurst}).TraceIDs; len(made) != 50 {
+		t.Errorf("a burst is %d, want 50", len(made))
+	}
+	for range 50 {
+		h.receiver.next(t)
+	}
+}
+
+// barrier lets nobody through before all have come.
+type barrier struct{ all sync.WaitGroup }
+
+func newBarrier(n int) *barrier {
+	b := &barrier{}
+	b.all.Add(n)
+	return b
+}
+
+func (b *barrier) wait() {
+	b.all.Done()
+	b.all.Wait()
+}
+
+func TestSlowSenderSendsItsBodyInPieces(t *testing.T) {
+	t.Parallel()
+	const whole = 100 * time.Millisecond
+	h := newHouse(t, func(c *sandbox.Config) { c.Delivery.SlowSendTime, c.DeliveryTimeout = whole, 5*time.Second })
+	pieces := make(chan int, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := 0
+		for buf := make([]byte, 1<<16); ; n++ {
+			if _, err := r.Body.Read(buf); err != nil {
+				break
+			}
+		}
+		select {
+		case pieces <- n:
+		default:
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	t.Cleanup(server.Close)
+	sub := h.subscribe(t, func(in *cybs.SubscriptionInput) { in.WebhookURL = server.URL })
+	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultSlowSender})
+	if n := <-pieces; n < 3 {
+		t.Errorf("the body came in %d pieces", n)
+	}
+	h.Await(t, "the delivery", func() bool {
+		list := h.Deliveries(sandbox.DeliveryQuery{WebhookID: sub.WebhookID, Kind: sandbox.KindNotification})
+		return len(list) == 1 && list[0].Outcome == sandbox.OutcomeDelivered && list[0].Duration >= whole/2
+	})
 }
