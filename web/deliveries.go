@@ -277,7 +277,7 @@ func answerText(status int) string {
 
 func tlsText(d store.Delivery) string {
 	if d.TLS == "" {
-		return "none (plain HTTP)"
+		return "plain HTTP"
 	}
 	return d.TLS
 }

@@ -24,7 +24,6 @@ func lifeLine(n store.Notification, list []store.Delivery) []ui.LifeStep {
 		})
 	}
 	steps = append(steps, firstDelivery(first)...)
-	steps = append(steps, ui.LifeStep{Title: "Grouped", Tone: ui.Good, Detail: "Filed as one notification by subscription, event type, event date and payload."})
 	for i, d := range list[1:] {
 		if missing := d.RetryNumber - list[i].RetryNumber - 1; missing > 0 {
 			steps = append(steps, ui.LifeStep{Title: plural(missing, "attempt", "attempts") + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("Between %s and %s.", lowerName(list[i]), lowerName(d))})
@@ -50,7 +49,8 @@ func firstDelivery(d store.Delivery) []ui.LifeStep {
 	}
 	steps = append(steps, arrived,
 		ui.LifeStep{Title: "Verified", Tone: ui.Good, Detail: orWord(d.Variant, "a variant not recorded") + "; " + envelope + "."},
-		ui.LifeStep{Title: "Stored and answered " + answerText(d.Answered), Tone: ui.Good, At: d.ReceivedAt.Add(d.AnswerTime), Detail: "After " + ui.DurationText(d.AnswerTime) + "."})
+		ui.LifeStep{Title: "Stored and answered " + answerText(d.Answered), Tone: ui.Good, At: d.ReceivedAt.Add(d.AnswerTime), Detail: "After " + ui.DurationText(d.AnswerTime) + "."},
+		ui.LifeStep{Title: "Grouped", Tone: ui.Good, Detail: "Filed as one notification by subscription, event type, event date and payload."})
 	return append(steps, duplicates(d)...)
 }
 

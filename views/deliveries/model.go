@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"strings"
 	"time"
 
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -69,6 +70,16 @@ type Attempt struct {
 }
 
 var attemptColumns = []ui.Column{
-	{Label: "Attempt"}, {Label: "Arrived"}, {Label: "Verdict"}, {Label: "Answered", Numeric: true}, {Label: "Answer time", Numeric: true},
-	{Label: "Trace id"}, {Label: "Source"}, {Label: "TLS", Wide: true}, {Label: "Duplicates", Numeric: true},
+	{Label: "Attempt"}, {Label: "Arrived"}, {Label: "Verdict"}, {Label: "Answered", Numeric: true},
+	{Label: "Trace id"}, {Label: "Source", Wide: true}, {Label: "Duplicates", Numeric: true},
+}
+
+// tlsVersion is the version alone; the cipher suite is its tip.
+func (d Attempt) tlsVersion() string {
+	version, rest, _ := strings.Cut(d.TLS, " ")
+	number, _, _ := strings.Cut(rest, " ")
+	if version != "TLS" {
+		return d.TLS
+	}
+	return version + " " + number
 }

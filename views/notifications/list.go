@@ -69,7 +69,7 @@ func (l List) columns() []ui.Column {
 		columns = append(columns, ui.Column{Label: "Organization"})
 	}
 	if !l.Compact {
-		columns = append(columns, ui.Column{Label: "Subscription"})
+		columns = append(columns, ui.Column{Label: "Subscription"}, ui.Column{Label: "Deliveries", Numeric: true})
 	}
-	return append(columns, ui.Column{Label: "Deliveries", Numeric: true})
+	return columns
 }

@@ -61,8 +61,7 @@ type Attempt struct {
 }
 
 var attemptColumns = []ui.Column{
-	{Label: "When"}, {Label: "What", Wide: true}, {Label: "Fault"}, {Label: "Outcome"}, {Label: "Answer", Numeric: true},
-	{Label: "Took", Numeric: true}, {Label: "Next retry"}, {Label: "Trace id"},
+	{Label: "When"}, {Label: "What", Wide: true}, {Label: "Fault"}, {Label: "Outcome"}, {Label: "Answer", Numeric: true}, {Label: "Trace id"},
 }
 
 func trickleLabel(on bool) string {
