@@ -20,7 +20,7 @@ var (
 func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := s.sameOrigins.Check(c.Request()); err != nil {
-			return userError(http.StatusForbidden, "This request came from another site, so nothing was changed. Open the page here and try again.",
+			return userError(http.StatusForbidden, "This request came from another site. Open the page here and try again.",
 				fmt.Errorf("%w: %w", errCrossOrigin, err))
 		}
 		return next(c)
@@ -39,7 +39,7 @@ func (s *Server) csrf(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		want, got := csrfToken(mustVisit(c).session.ID), r.PostForm.Get(ui.CSRFField)
 		if subtle.ConstantTimeCompare([]byte(want), []byte(got)) != 1 {
-			return userError(http.StatusForbidden, "This form is no longer valid, so nothing was changed. Reload the page and try again.", errBadToken)
+			return userError(http.StatusForbidden, "This form is no longer valid. Reload the page and try again.", errBadToken)
 		}
 		return next(c)
 	}

@@ -87,9 +87,22 @@ func (s *Server) renderProblem(c echo.Context, status int, p problem.Problem) er
 		}
 	}
 	if loaded && v.signedIn() {
-		return s.render(c, status, problem.Page(s.page(c, p.Title), p))
+		return s.render(c, status, problem.Page(s.page(c, headingOf(status)), p))
 	}
-	return s.render(c, status, problem.BarePage(s.barePage(c, p.Title), p))
+	return s.render(c, status, problem.BarePage(s.barePage(c, headingOf(status)), p))
+}
+
+// headingOf is the short word above what is said of a problem.
+func headingOf(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "Not found"
+	case status == http.StatusForbidden:
+		return "Not allowed"
+	case status >= http.StatusInternalServerError:
+		return "Something went wrong"
+	}
+	return "Not done"
 }
 
 // explain maps an error to a status and to words.
@@ -135,7 +148,7 @@ func withArticle(r store.Role) string {
 }
 
 func brokenProblem() problem.Problem {
-	return problem.Problem{Title: "Something went wrong", Text: "It is our fault and has been written to the log. Try again; if it stays, give the request id to whoever runs Switchboard."}
+	return problem.Problem{Title: "This could not be done", Text: "It is our fault and has been written to the log. Try again; if it stays, give the request id to whoever runs Switchboard."}
 }
 
 // problemOf words what a handler or the router refused.
@@ -152,7 +165,7 @@ func problemOf(e *echo.HTTPError) problem.Problem {
 		}
 		p.Actions = []ui.Action{{Label: "Go to the overview", Href: paths.Overview}}
 	case http.StatusForbidden:
-		p.Kind, p.Title = ui.NotAllowed, "Not allowed"
+		p.Kind, p.Title = ui.NotAllowed, "Nothing was changed"
 	case http.StatusMethodNotAllowed:
 		p.Title, p.Text = "This cannot be done here", "The page exists, but does not take this kind of request."
 	case http.StatusTooManyRequests:
@@ -221,7 +234,7 @@ const requestIDMark = "request-id-goes-here"
 func (s *Server) renderBrokenPage() ([]byte, error) {
 	p := brokenProblem()
 	p.RequestID = requestIDMark
-	frame := layout.Page{Title: p.Title, Environment: environmentOf(s.environment), Theme: layout.SystemTheme, Path: paths.Overview}
+	frame := layout.Page{Title: headingOf(http.StatusInternalServerError), Environment: environmentOf(s.environment), Theme: layout.SystemTheme, Path: paths.Overview}
 	var page bytes.Buffer
 	if err := problem.BarePage(frame, p).Render(context.Background(), &page); err != nil {
 		return nil, fmt.Errorf("render the page of a 500: %w", err)

@@ -62,7 +62,10 @@ func TestDatabaseAwayIsA503ThatSaysSo(t *testing.T) {
 	name := admin.Database
 	admin.Database = "postgres"
 	renameDatabase(t, admin, name, name+"_away")
-	defer renameDatabase(t, admin, name+"_away", name)
+	t.Cleanup(func() { // before the receiver is stopped, which needs a database
+		renameDatabase(t, admin, name+"_away", name)
+		srv.Store.Pool().Reset() // of connections that have ended
+	})
 	page := browser.Get(paths.Team).Wants(http.StatusServiceUnavailable).Says("The database is away")
 	if page.Header.Get("Retry-After") == "" || !page.Has("problem") {
 		t.Errorf("Retry-After %q: %s", page.Header.Get("Retry-After"), page.Text())

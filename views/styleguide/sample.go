@@ -130,7 +130,7 @@ func sampleTree() ui.JSONTree {
 }
 
 func brokenTree() ui.JSONTree {
-	return ui.ParseJSON([]byte(`{"eventType": "payments.payments.accept", "payload": [1, 2,`), ui.JSONOptions{})
+	return ui.ParseJSON([]byte(`{"eventType": "payments.payments.accept", "payload": [1, 2,`), ui.JSONOptions{FirstLine: 101})
 }
 
 func payload(mode string) ui.PayloadView {

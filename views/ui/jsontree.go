@@ -52,6 +52,9 @@ type JSONTree struct {
 // JSONOptions bound a tree. Zero values mean 5,000 nodes, depth 64 and nothing masked.
 type JSONOptions struct {
 	MaxNodes, MaxDepth int
+	// FirstLine is the first line's number; zero means 1. A page with several trees numbers them on, since each line is an
+	// address.
+	FirstLine int
 	// Masked says whether the value at a path, with this text, is a mask.
 	Masked func(path, text string) bool
 }
@@ -68,14 +71,15 @@ func ParseJSON(raw []byte, o JSONOptions) JSONTree {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return JSONTree{Problem: "The body is empty."}
 	}
-	p := &jsonParser{raw: raw, opts: o, left: o.MaxNodes, line: 1}
+	first := max(o.FirstLine, 1)
+	p := &jsonParser{raw: raw, opts: o, left: o.MaxNodes, line: first}
 	if bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) {
 		p.start = 3
 	}
 	p.dec = json.NewDecoder(bytes.NewReader(raw[p.start:]))
 	p.dec.UseNumber()
 	root, err := p.value("", "$", 0)
-	t := JSONTree{Root: root, Lines: p.line - 1}
+	t := JSONTree{Root: root, Lines: p.line - first}
 	switch {
 	case err != nil:
 		t.Problem = p.problem(err)

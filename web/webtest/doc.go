@@ -1,4 +1,4 @@
-// Package webtest gives tests a running console with a real database and a real sandbox, and browsers to look at it with.
+// Package webtest gives tests a running console with a real database, receiver and sandbox, and browsers to look at it with.
 //
 //	srv := webtest.New(t)
 //	page := srv.As(store.RoleEditor).Get(paths.NewSubscription).Wants(http.StatusOK)

@@ -23,6 +23,7 @@ import (
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
 	"github.com/switchboardhq/switchboard/web"
+	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
 // Password is that of every person [Server.Person] makes.
@@ -31,7 +32,7 @@ const Password = "four plain words here"
 // SessionCookie is the name of the cookie on a console that has no https.
 const SessionCookie = "switchboard_session"
 
-// Server is a running console.
+// Server is a running console with a running receiver.
 type Server struct {
 	Store   *store.Store
 	Sandbox *sandboxtest.Server
@@ -88,7 +89,7 @@ func New(tb testing.TB, options ...Option) *Server {
 	s.URL = "http://" + door.Listener.Addr().String()
 	cfg := web.Config{
 		Store: s.Store, Client: s.Client, Sandbox: s.Sandbox.Sandbox, Environment: "sandbox", ConsoleURL: s.URL,
-		EndpointURL: func(token string) (string, string) { return receiverURL + "/in/" + token, receiverURL + "/in/" + token },
+		EndpointURL: func(token string) (string, string) { return receiver.EndpointURLs(receiverURL, token) },
 		Log:         slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Development: true,
 	}
@@ -145,11 +146,26 @@ func (s *Server) Client(ctx context.Context, o store.Organization) (*cybs.Client
 	})
 }
 
-// startReceiver answers every ping and delivery with 200.
+// startReceiver opens Cybersource's door, and returns where it is.
 func (s *Server) startReceiver() string {
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
-	s.tb.Cleanup(receiver.Close)
-	return receiver.URL
+	s.tb.Helper()
+	r, err := receiver.New(receiver.Config{Store: s.Store})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := r.Start(s.tb.Context()); err != nil {
+		s.tb.Fatal(err)
+	}
+	door := httptest.NewServer(r.Handler())
+	s.tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 10*time.Second)
+		defer cancel()
+		if err := r.Stop(ctx); err != nil {
+			s.tb.Errorf("stop receiver: %v", err)
+		}
+		door.Close()
+	})
+	return door.URL
 }
 
 // Logged is what the console has logged so far.
