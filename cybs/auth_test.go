@@ -273,3 +273,39 @@ func TestSchemeDefaultsToSharedSecretToken(t *testing.T) {
 		t.Error("want a bearer token")
 	}
 }
+
+// TestMetaKeyNamesOwnerAndMerchant signs with a portfolio's key for one of its merchants, under every scheme.
+func TestMetaKeyNamesOwnerAndMerchant(t *testing.T) {
+	t.Parallel()
+	certificate := vectorMLEKey(t, "egress").Certificate
+	base := testCredentials(t)
+	base.MerchantID, base.PortfolioID = "merchant", "portfolio"
+	v := authVector{Method: http.MethodGet, RequestTarget: "/x"}
+	for _, scheme := range []Scheme{HTTPSignature, JWTSharedSecret, JWTP12, JWTP12V1} {
+		creds := base
+		creds.Scheme = scheme
+		if scheme == JWTP12 || scheme == JWTP12V1 {
+			creds.Certificate = certificate
+		}
+		req := v.sign(t, creds, "h", "id")
+		if scheme == HTTPSignature {
+			text := SigningString([]string{"host", "date", SignedTarget, HeaderMerchantID}, func(name string) string {
+				return map[string]string{"host": "h", "date": req.Header.Get("Date"), SignedTarget: "get /x", HeaderMerchantID: "portfolio"}[name]
+			})
+			want := base64.StdEncoding.EncodeToString(SignString(creds.Secret, text))
+			if req.Header.Get(HeaderMerchantID) != "merchant" || !strings.Contains(req.Header.Get("Signature"), want) {
+				t.Errorf("%s: the header must name the merchant and the signature the portfolio", scheme)
+			}
+			continue
+		}
+		parts := tokenParts(t, req.Header.Get("Authorization"))
+		got := []any{parts[1]["iss"], parts[1]["v-c-merchant-id"]}
+		want := []any{"portfolio", "merchant"}
+		if scheme == JWTP12V1 {
+			got, want = []any{parts[0]["v-c-merchant-id"]}, []any{"portfolio"}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: differs (-want +got):\n%s", scheme, diff)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,109 @@ func TestCertificateWithoutSerialNumberNeedsAKeyID(t *testing.T) {
 	if _, err := newAuthenticator(Credentials{Scheme: JWTP12V1}, "", newUUID); err == nil ||
 		err.Error() != "merchant id is missing; certificate is missing" {
 		t.Errorf("got %v, want both named", err)
+	}
+}
+
+func TestCertificateOutsideItsValidityIsRefused(t *testing.T) {
+	t.Parallel()
+	from := vectorNow()
+	c, err := NewMLECertificate(MLECertificateOptions{CommonName: "my_org", OrganizationID: "my_org", NotBefore: from, Validity: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		after time.Duration
+		want  error
+		text  string
+	}{
+		{"at its beginning", 0, nil, ""},
+		{"at its end", 23 * time.Hour, nil, ""},
+		{"before", -time.Minute, ErrCertificateNotYetValid, "it begins on 2027-01-15T10:15:30Z"},
+		{"after", 25 * time.Hour, ErrCertificateExpired, "on 2027-01-16"},
+	} {
+		now := from.Add(tc.after)
+		if err := c.CheckValidity(now); !errors.Is(err, tc.want) || err != nil && !strings.Contains(err.Error(), tc.text) {
+			t.Errorf("%s: got %v, want %v", tc.name, err, tc.want)
+		}
+		for _, scheme := range []Scheme{JWTP12, JWTP12V1} {
+			cfg := Config{
+				BaseURL: "https://example.test", Now: func() time.Time { return now },
+				Credentials: Credentials{Scheme: scheme, MerchantID: "my_org", KeyID: "k", Certificate: c},
+			}
+			if _, err := New(cfg); !errors.Is(err, tc.want) {
+				t.Errorf("%s, %s: got %v from New, want %v", tc.name, scheme, err, tc.want)
+			}
+		}
+	}
+}
+
+func TestCertificateThatExpiresWhileAClientLivesSignsNoMore(t *testing.T) {
+	t.Parallel()
+	now := vectorNow()
+	certificate, err := NewMLECertificate(MLECertificateOptions{CommonName: "c", OrganizationID: "o", NotBefore: now, Validity: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []Scheme{JWTP12, JWTP12V1} {
+		clock := now
+		c, _ := newTestClient(t, answer(http.StatusOK, `{"webhookId":"w"}`), func(cfg *Config) {
+			cfg.Credentials = Credentials{Scheme: scheme, MerchantID: "my_org", KeyID: "k", Certificate: certificate}
+			cfg.Now = func() time.Time { return clock }
+		})
+		if _, err := c.GetSubscription(t.Context(), "w"); err != nil {
+			t.Errorf("%s: got %v while it is valid", scheme, err)
+		}
+		clock = now.Add(2 * time.Hour)
+		if _, err := c.GetSubscription(t.Context(), "w"); !errors.Is(err, ErrCertificateExpired) {
+			t.Errorf("%s: got %v, want ErrCertificateExpired", scheme, err)
+		}
+		if _, err := c.StoreMLECertificate(t.Context(), "o", certificate, KeyOptions{}); !errors.Is(err, ErrCertificateExpired) {
+			t.Errorf("%s: got %v from storing it, want ErrCertificateExpired", scheme, err)
+		}
+	}
+}
+
+func TestKeyFilesWithoutAPrivateKeyOrItsCertificate(t *testing.T) {
+	t.Parallel()
+	mine, platform := vectorMLEKey(t, "egress").Certificate, vectorMLEKey(t, "requestMle").Certificate
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, encoder := range map[string]*pkcs12.Encoder{"modern": pkcs12.Modern2023, "legacy": pkcs12.LegacyDES} {
+		trust, err := encoder.EncodeTrustStore([]*x509.Certificate{mine.leaf}, "pw")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseP12(trust, "pw"); !errors.Is(err, ErrNoPrivateKey) {
+			t.Errorf("%s, no key: got %v, want ErrNoPrivateKey", name, err)
+		}
+		other, err := encoder.Encode(stranger, mine.leaf, nil, "pw")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseP12(other, "pw"); !errors.Is(err, ErrCertificateMismatch) {
+			t.Errorf("%s, another key: got %v, want ErrCertificateMismatch", name, err)
+		}
+		for order, chain := range map[string][]*x509.Certificate{"mine first": {mine.leaf, platform.leaf}, "theirs first": {platform.leaf, mine.leaf}} {
+			both, err := encoder.Encode(mine.key, chain[0], chain[1:], "pw")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := ParseP12(both, "pw")
+			if err != nil || !bytes.Equal(got.DER(), mine.DER()) || got.RequestMLE() == nil || !got.RequestMLE().Equal(platform.leaf) {
+				t.Errorf("%s, %s: got %v, %v", name, order, got, err)
+			}
+		}
+	}
+	if _, err := ParseCertificate(mine.CertificatePEM(), mine.CertificatePEM()); !errors.Is(err, ErrNoPrivateKey) {
+		t.Errorf("PEM: got %v, want ErrNoPrivateKey", err)
+	}
+	if _, err := ParseCertificate(mine.CertificatePEM(), pemOf(t, stranger)); !errors.Is(err, ErrCertificateMismatch) {
+		t.Errorf("PEM: got %v, want ErrCertificateMismatch", err)
+	}
+	if mine.RequestMLE() != nil {
+		t.Error("PEM has no certificate of Cybersource's")
 	}
 }

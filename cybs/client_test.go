@@ -30,10 +30,27 @@ type apiCall struct {
 	anyBody    bool // a success may have any body
 }
 
-func apiCalls() []apiCall {
+func apiCalls(t *testing.T) []apiCall {
+	t.Helper()
+	certificate := vectorMLEKey(t, "egress").Certificate
 	return []apiCall{
 		{name: "CreateSignatureKey", call: func(ctx context.Context, c *Client) error {
 			_, err := c.CreateSignatureKey(ctx, "my_org", SignatureKeyOptions{})
+			return err
+		}},
+		{name: "StoreOAuthCredentials", call: func(ctx context.Context, c *Client) error {
+			_, err := c.StoreOAuthCredentials(ctx, "my_org", OAuthCredentials{ClientID: "c", ClientSecret: Secret("s")}, KeyOptions{})
+			return err
+		}},
+		{name: "StoreMLECertificate", call: func(ctx context.Context, c *Client) error {
+			_, err := c.StoreMLECertificate(ctx, "my_org", certificate, KeyOptions{})
+			return err
+		}},
+		{name: "Replay", anyBody: true, call: func(ctx context.Context, c *Client) error {
+			return c.Replay(ctx, "w1", Replay{TraceIDs: []string{"t1"}})
+		}},
+		{name: "ProbeReplays", anyBody: true, call: func(ctx context.Context, c *Client) error {
+			_, err := c.ProbeReplays(ctx, "w1")
 			return err
 		}},
 		{name: "ListProducts", idempotent: true, call: func(ctx context.Context, c *Client) error {
@@ -72,7 +89,7 @@ func apiCalls() []apiCall {
 // TestEveryCallMeetsTrouble puts each method through what can go wrong on any network.
 func TestEveryCallMeetsTrouble(t *testing.T) {
 	t.Parallel()
-	for _, op := range apiCalls() {
+	for _, op := range apiCalls(t) {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("nobody listens", op.nobodyListens)
@@ -372,6 +389,9 @@ func TestSecretsNeverShow(t *testing.T) {
 		"secret": secret, "credentials": creds, "pointer": &creds, "config": cfg, "client": client, "client value": *client, //nolint:govet // printed only
 		"key": Key{ID: "k", Secret: secret}, "signature key": SignatureKey{KeyID: "k", Key: secret},
 		"certificate": certificate, "client with certificate": *signing, //nolint:govet // printed only
+		"OAuth credentials": OAuthCredentials{ClientID: "c", ClientSecret: secret}, "MLE key": MLEKey{Certificate: certificate},
+		"MLE keys": MLEKeys{Keys: []MLEKey{{Certificate: certificate}}}, "MLE": MLE{ResponseKey: &MLEKey{Certificate: certificate}},
+		"known key": KnownKey{Key: Key{ID: "k", Secret: secret}}, "explain input": ExplainInput{Keys: []KnownKey{{Key: Key{Secret: secret}}}},
 		"list": []Credentials{creds}, "inner": struct{ C Credentials }{creds},
 	} {
 		var printed strings.Builder

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"strconv"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -76,17 +77,27 @@ func parseJWE(compact []byte) (jwe, error) {
 	if len(parts) != 5 || len(parts[0]) > maxJWEHeader {
 		return j, fmt.Errorf("%w: it has %d parts", ErrJWEMalformed, len(parts))
 	}
-	var decoded [5][]byte
-	for i, name := range [...]string{"header", "encrypted key", "initialisation vector", "text", "tag"} {
-		decoded[i] = make([]byte, base64.RawURLEncoding.DecodedLen(len(parts[i])))
-		n, err := base64.RawURLEncoding.Strict().Decode(decoded[i], parts[i])
-		if err != nil {
-			return j, fmt.Errorf("%w: its %s is not base64url", ErrJWEMalformed, name)
-		}
-		decoded[i] = decoded[i][:n]
+	j.aad = parts[0]
+	header, err := base64.RawURLEncoding.Strict().DecodeString(string(parts[0]))
+	if err != nil {
+		return j, fmt.Errorf("%w: its header is not base64url", ErrJWEMalformed)
 	}
-	j.aad, j.wrappedKey, j.nonce, j.text, j.tag = parts[0], decoded[1], decoded[2], decoded[3], decoded[4]
-	return j, j.readHeader(decoded[0])
+	if err := j.readHeader(header); err != nil {
+		return j, err
+	}
+	for i, part := range [...]struct {
+		name string
+		to   *[]byte
+		size int // 0 for any
+	}{{"encrypted key", &j.wrappedKey, 0}, {"initialisation vector", &j.nonce, gcmNonceSize}, {"text", &j.text, 0}, {"tag", &j.tag, gcmTagSize}} {
+		if *part.to, err = base64.RawURLEncoding.Strict().DecodeString(string(parts[i+1])); err != nil {
+			return j, fmt.Errorf("%w: its %s is not base64url", ErrJWEMalformed, part.name)
+		}
+		if n := len(*part.to); part.size > 0 && n != part.size {
+			return j, fmt.Errorf("%w: its %s has %d bytes", ErrJWEMalformed, part.name, n)
+		}
+	}
+	return j, nil
 }
 
 func (j *jwe) readHeader(text []byte) error {
@@ -95,7 +106,7 @@ func (j *jwe) readHeader(text []byte) error {
 		Encryption  looseStr        `json:"enc"`
 		KeyID       looseStr        `json:"kid"`
 		ContentType looseStr        `json:"cty"`
-		IssuedAt    flexInt         `json:"iat"`
+		IssuedAt    looseStr        `json:"iat"`
 		Compression looseStr        `json:"zip"`
 		Critical    json.RawMessage `json:"crit"`
 	}
@@ -106,14 +117,11 @@ func (j *jwe) readHeader(text []byte) error {
 	j.header = JWEHeader{
 		Algorithm: clean(h.Algorithm), Encryption: clean(h.Encryption), KeyID: clean(h.KeyID), ContentType: clean(h.ContentType),
 	}
-	if h.IssuedAt > 0 {
-		j.header.IssuedAt = time.Unix(int64(h.IssuedAt), 0).UTC()
+	if seconds, err := strconv.ParseInt(string(h.IssuedAt), 10, 64); err == nil && seconds > 0 && seconds <= maxSignatureTime/1000 {
+		j.header.IssuedAt = time.Unix(seconds, 0).UTC()
 	}
-	switch {
-	case h.Compression != "" || h.Critical != nil:
+	if h.Compression != "" || h.Critical != nil {
 		return fmt.Errorf("%w: zip and crit are not", ErrMLEAlgorithm)
-	case len(j.nonce) != gcmNonceSize || len(j.tag) != gcmTagSize:
-		return fmt.Errorf("%w: its initialisation vector has %d bytes and its tag %d", ErrJWEMalformed, len(j.nonce), len(j.tag))
 	}
 	return nil
 }

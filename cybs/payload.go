@@ -115,11 +115,13 @@ func (n *Notification) Data() ([]EventData, error) {
 		}
 		payload = bytes.TrimSpace(text)
 	}
-	items := []json.RawMessage{payload}
+	var items []json.RawMessage // of its own: decoding writes into what is there
 	switch {
 	case len(payload) == 0 || payload[0] != '{' && payload[0] != '[':
 		return nil, ErrNoPayload
-	case payload[0] == '[':
+	case payload[0] == '{':
+		items = append(items, payload)
+	default:
 		if err := json.Unmarshal(payload, &items); err != nil {
 			return nil, fmt.Errorf("payload: %w", ErrNotJSON) // Form says that it is JSON, so this does not happen
 		}

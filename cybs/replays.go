@@ -156,13 +156,13 @@ func (c *Client) sendReplay(ctx context.Context, webhookID, path string, body an
 	case !errors.As(err, &api):
 	case api.StatusCode == http.StatusMethodNotAllowed, api.StatusCode == http.StatusGone, api.StatusCode == http.StatusNotImplemented:
 		c.replays.state.Store(offerNo)
-		return fmt.Errorf("%w: %w", ErrNotOffered, err)
+		return fmt.Errorf("%w: %d", ErrNotOffered, api.StatusCode) // and no ErrNotFound
 	case api.StatusCode == http.StatusNotFound:
 		if _, getErr := c.GetSubscription(ctx, webhookID); getErr != nil {
 			return fmt.Errorf("%w (and the subscription cannot be read: %w)", err, getErr)
 		}
 		c.replays.state.Store(offerNo)
-		return fmt.Errorf("%w: %w", ErrNotOffered, err)
+		return fmt.Errorf("%w: %d", ErrNotOffered, api.StatusCode) // and no ErrNotFound
 	case api.StatusCode == http.StatusBadRequest, api.StatusCode == http.StatusConflict, api.StatusCode == http.StatusTooManyRequests:
 		c.replays.state.Store(offerYes)
 	}

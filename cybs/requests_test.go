@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -32,6 +33,37 @@ type sdkRequest struct {
 	} `json:"jwt"`
 }
 
+type sdkRequests struct {
+	MerchantID   string       `json:"merchantId"`
+	Host         string       `json:"host"`
+	KeyID        string       `json:"keyId"`
+	SecretBase64 string       `json:"secretBase64"`
+	Requests     []sdkRequest `json:"requests"`
+}
+
+// credentials are those with which the SDK made the request.
+func (f sdkRequests) credentials(t *testing.T, r sdkRequest) Credentials {
+	t.Helper()
+	scheme, ok := map[string]Scheme{
+		"http_signature": HTTPSignature, "jwt_shared_secret": JWTSharedSecret, "jwt_p12": JWTP12, "jwt_p12_v1": JWTP12V1,
+	}[r.Auth]
+	if !ok {
+		t.Fatalf("authentication %q is unknown", r.Auth)
+	}
+	creds := Credentials{Scheme: scheme, MerchantID: f.MerchantID, PortfolioID: r.PortfolioID}
+	switch {
+	case scheme == JWTP12 || scheme == JWTP12V1:
+		var tokens authVectors
+		loadVectors(t, "jwt.json", &tokens)
+		creds.Certificate = vectorCertificates(t, tokens)["new P12"]
+	case r.KeyID != "":
+		creds.KeyID, creds.Secret = r.KeyID, mustSecret(t, r.SecretBase64)
+	default:
+		creds.KeyID, creds.Secret = f.KeyID, mustSecret(t, f.SecretBase64)
+	}
+	return creds
+}
+
 func (r sdkRequest) header(name string) string {
 	for _, h := range r.Headers {
 		if strings.EqualFold(h[0], name) {
@@ -41,96 +73,195 @@ func (r sdkRequest) header(name string) string {
 	return ""
 }
 
-const sdkWebhookID = "b555a545-58a9-47c7-aef9-10a8e17f201a"
+const (
+	sdkWebhookID = "b555a545-58a9-47c7-aef9-10a8e17f201a"
+	sdkOrg       = "webhook_test_mid"
+)
 
-// sdkCalls are our calls that correspond to the SDK's, by the last part of their id.
-func sdkCalls() map[string]func(ctx context.Context, c *Client) {
-	const org = "webhook_test_mid"
+// sdkCall is one of our calls, with what the client's configuration needs for it.
+type sdkCall struct {
+	call   func(ctx context.Context, c *Client)
+	change func(cfg *Config)
+}
+
+func sdkInput() SubscriptionInput {
 	policy := DefaultRetryPolicy()
-	input := SubscriptionInput{
-		Name: "SDK driver webhook", Description: "created by the driver – ünïcode ✓", OrganizationID: org,
+	return SubscriptionInput{
+		Name: "SDK driver webhook", Description: "created by the driver – ünïcode ✓", OrganizationID: sdkOrg,
 		Products: []SubscribedProduct{{
 			ProductID: "tokenManagement", EventTypes: []string{"tms.networktoken.provisioned", "tms.networktoken.updated"},
 		}},
 		WebhookURL: "https://hooks.example.test:8443/cybs/notify", HealthCheckURL: "https://hooks.example.test:8443/cybs/health",
 		RetryPolicy: &policy, SecurityPolicy: SecurityPolicy{Type: SecurityKey}, Scope: &Scope{Kind: ScopeSelf},
 	}
-	create := func(ctx context.Context, c *Client) { _, _ = c.CreateSubscription(ctx, input) }
-	get := func(ctx context.Context, c *Client) { _, _ = c.GetSubscription(ctx, sdkWebhookID) }
-	return map[string]func(ctx context.Context, c *Client){
-		"products": func(ctx context.Context, c *Client) { _, _ = c.ListProducts(ctx, org) },
-		"keys-sym-create": func(ctx context.Context, c *Client) {
-			_, _ = c.CreateSignatureKey(ctx, org, SignatureKeyOptions{ExpiryDays: 365, SenderOrganizationID: org})
-		},
-		"create": create,
-		"list": func(ctx context.Context, c *Client) {
-			_, _ = c.ListSubscriptions(ctx, ListSubscriptionsOptions{OrganizationID: org})
-		},
-		"list-filtered": func(ctx context.Context, c *Client) {
-			_, _ = c.ListSubscriptions(ctx, ListSubscriptionsOptions{org, "tokenManagement", "tms.networktoken.provisioned"})
-		},
-		"list-encoded": func(ctx context.Context, c *Client) {
-			_, _ = c.ListSubscriptions(ctx, ListSubscriptionsOptions{OrganizationID: "org with space/slash", ProductID: "a b&c=d/é"})
-		},
-		"get":         get,
-		"get-encoded": func(ctx context.Context, c *Client) { _, _ = c.GetSubscription(ctx, "id with/slash é") },
-		"update": func(ctx context.Context, c *Client) {
+}
+
+// sdkCalls are our calls that correspond to the SDK's, by the last part of their id.
+func sdkCalls(t *testing.T) map[string]sdkCall {
+	t.Helper()
+	calls := map[string]sdkCall{}
+	maps.Copy(calls, sdkSubscriptionCalls())
+	maps.Copy(calls, sdkKeyCalls(t))
+	maps.Copy(calls, sdkLegacyCalls())
+	return calls
+}
+
+func sdkSubscriptionCalls() map[string]sdkCall {
+	create := sdkCall{call: func(ctx context.Context, c *Client) { _, _ = c.CreateSubscription(ctx, sdkInput()) }}
+	get := sdkCall{call: func(ctx context.Context, c *Client) { _, _ = c.GetSubscription(ctx, sdkWebhookID) }}
+	list := func(opts ListSubscriptionsOptions) sdkCall {
+		return sdkCall{call: func(ctx context.Context, c *Client) { _, _ = c.ListSubscriptions(ctx, opts) }}
+	}
+	status := func(s Status) sdkCall {
+		return sdkCall{call: func(ctx context.Context, c *Client) { _ = c.SetSubscriptionStatus(ctx, sdkWebhookID, s) }}
+	}
+	return map[string]sdkCall{
+		"products":                      {call: func(ctx context.Context, c *Client) { _, _ = c.ListProducts(ctx, sdkOrg) }},
+		"create":                        create,
+		"metakey-http-signature":        create,
+		"list":                          list(ListSubscriptionsOptions{OrganizationID: sdkOrg}),
+		"list-filtered":                 list(ListSubscriptionsOptions{sdkOrg, "tokenManagement", "tms.networktoken.provisioned"}),
+		"list-encoded":                  list(ListSubscriptionsOptions{OrganizationID: "org with space/slash", ProductID: "a b&c=d/é"}),
+		"get":                           get,
+		"metakey-jwt-shared-secret":     get,
+		"run-environment-host-and-port": get,
+		"get-encoded":                   {call: func(ctx context.Context, c *Client) { _, _ = c.GetSubscription(ctx, "id with/slash é") }},
+		"update": {call: func(ctx context.Context, c *Client) {
 			name, description := "SDK driver webhook, updated", "updated by the driver"
 			_, _ = c.UpdateSubscription(ctx, sdkWebhookID, SubscriptionPatch{Name: &name, Description: &description})
-		},
-		"status-active":             func(ctx context.Context, c *Client) { _ = c.SetSubscriptionStatus(ctx, sdkWebhookID, StatusActive) },
-		"status-inactive":           func(ctx context.Context, c *Client) { _ = c.SetSubscriptionStatus(ctx, sdkWebhookID, StatusInactive) },
-		"test":                      func(ctx context.Context, c *Client) { _, _ = c.TestSubscription(ctx, sdkWebhookID) },
-		"delete":                    func(ctx context.Context, c *Client) { _ = c.DeleteSubscription(ctx, sdkWebhookID) },
-		"metakey-http-signature":    create,
-		"metakey-jwt-shared-secret": get,
+		}},
+		"status-active":   status(StatusActive),
+		"status-inactive": status(StatusInactive),
+		"test":            {call: func(ctx context.Context, c *Client) { _, _ = c.TestSubscription(ctx, sdkWebhookID) }},
+		"delete":          {call: func(ctx context.Context, c *Client) { _ = c.DeleteSubscription(ctx, sdkWebhookID) }},
+	}
+}
+
+func sdkKeyCalls(t *testing.T) map[string]sdkCall {
+	t.Helper()
+	egress := vectorMLEKey(t, "egress").Certificate
+	opts := KeyOptions{
+		ExpiryDays: 365, SenderOrganizationID: sdkOrg, Permissions: "driver-permissions", CorrelationID: "driver-correlation-1",
+	}
+	create := func(opts KeyOptions) sdkCall {
+		return sdkCall{call: func(ctx context.Context, c *Client) { _, _ = c.CreateSignatureKey(ctx, sdkOrg, opts) }}
+	}
+	return map[string]sdkCall{
+		"keys-sym-create":              create(opts),
+		"keys-sym-without-key-headers": create(KeyOptions{ExpiryDays: 365}),
+		"keys-sym-store-oauth": {call: func(ctx context.Context, c *Client) {
+			_, _ = c.StoreOAuthCredentials(ctx, sdkOrg, OAuthCredentials{ClientID: "client username", ClientSecret: Secret("client secret")}, opts)
+		}},
+		"keys-asym-store": {call: func(ctx context.Context, c *Client) { _, _ = c.StoreMLECertificate(ctx, sdkOrg, egress, opts) }},
+	}
+}
+
+func sdkLegacyCalls() map[string]sdkCall {
+	v1 := func(cfg *Config) { cfg.APIVersion = APIVersion1 }
+	unchecked := func(cfg *Config) { cfg.Dialect.ReplayUnchecked = true } // the SDK asks for a window of years ago
+	replay := func(r Replay) sdkCall {
+		return sdkCall{func(ctx context.Context, c *Client) { _ = c.Replay(ctx, sdkWebhookID, r) }, unchecked}
+	}
+	const token, provisioned = "tokenManagement", "tms.networktoken.provisioned"
+	india := time.FixedZone("", 19800)
+	return map[string]sdkCall{
+		"v1-products": {func(ctx context.Context, c *Client) { _, _ = c.ListProducts(ctx, sdkOrg) }, v1},
+		"v1-create": {func(ctx context.Context, c *Client) {
+			in := sdkInput()
+			in.Name, in.Description = "SDK driver v1 webhook", "v1"
+			_, _ = c.CreateSubscription(ctx, in)
+		}, v1},
+		"v1-list": {func(ctx context.Context, c *Client) {
+			_, _ = c.ListSubscriptions(ctx, ListSubscriptionsOptions{sdkOrg, token, provisioned})
+		}, v1},
+		"v1-get": {func(ctx context.Context, c *Client) { _, _ = c.GetSubscription(ctx, sdkWebhookID) }, v1},
+		"v1-update": {func(ctx context.Context, c *Client) {
+			name, org, status := "SDK driver v1 webhook, updated", sdkOrg, StatusInactive
+			_, _ = c.UpdateSubscription(ctx, sdkWebhookID, SubscriptionPatch{
+				Name: &name, OrganizationID: &org, Products: sdkInput().Products, Status: &status, Scope: &Scope{Kind: ScopeSelf},
+			})
+		}, v1},
+		"v1-delete":         {func(ctx context.Context, c *Client) { _ = c.DeleteSubscription(ctx, sdkWebhookID) }, v1},
+		"replay-hours-back": replay(Replay{Status: DeliveryFailed, HoursBack: 24, ProductID: token, EventType: provisioned}),
+		"replay-window": replay(Replay{
+			Status: DeliveryFailed, ProductID: token, EventType: "tms.token.created",
+			Start: time.Date(2021, 1, 1, 15, 5, 52, 284e6, india), End: time.Date(2021, 1, 2, 3, 5, 52, 284e6, india),
+		}),
+		"replay-trace-ids": replay(Replay{TraceIDs: []string{"1f1d0bf4-9299-418d-99d8-faa3313829f1", "d19fb205-20e5-43a2-867e-bd0f574b771e"}}),
 	}
 }
 
 // TestRequestsAreTheSDKs compares what we put on the wire with what the official SDK does: target, body and
-// signature to the letter, as both sign the same bytes at the same moment with the same key.
+// signature to the letter, as both sign the same bytes at the same moment with the same key. Left out are two requests that
+// are mistakes of the SDK (no body, and the digest of "undefined").
 func TestRequestsAreTheSDKs(t *testing.T) {
 	t.Parallel()
-	var file struct {
-		MerchantID   string       `json:"merchantId"`
-		Host         string       `json:"host"`
-		KeyID        string       `json:"keyId"`
-		SecretBase64 string       `json:"secretBase64"`
-		Requests     []sdkRequest `json:"requests"`
-	}
+	var file sdkRequests
 	loadVectors(t, "sdk-requests.json", &file)
-	schemes := map[string]Scheme{"http_signature": HTTPSignature, "jwt_shared_secret": JWTSharedSecret, "jwt_p12": JWTP12}
-	var tokens authVectors
-	loadVectors(t, "jwt.json", &tokens)
-	certificate := vectorCertificates(t, tokens)["PEM"]
-	calls := sdkCalls()
-	seen := map[string]bool{}
+	calls := sdkCalls(t)
+	var left []string
 	for _, r := range file.Requests {
-		_, name, _ := strings.Cut(r.ID, "/")
-		call, ours := calls[name]
-		scheme, ok := schemes[r.Auth]
-		if !ours || !ok {
+		call, ours := calls[r.ID[strings.LastIndexByte(r.ID, '/')+1:]]
+		if !ours {
+			left = append(left, r.ID)
 			continue
 		}
-		seen[r.Auth+"/"+name] = true
 		t.Run(r.ID, func(t *testing.T) {
 			t.Parallel()
-			creds := Credentials{Scheme: scheme, MerchantID: file.MerchantID, PortfolioID: r.PortfolioID}
-			switch {
-			case scheme == JWTP12:
-				creds.Certificate = certificate
-			case r.KeyID != "":
-				creds.KeyID, creds.Secret = r.KeyID, mustSecret(t, r.SecretBase64)
-			default:
-				creds.KeyID, creds.Secret = file.KeyID, mustSecret(t, file.SecretBase64)
-			}
-			got := captureRequest(t, creds, file.Host, r, call)
+			got := captureRequest(t, file, r, call)
 			compareRequest(t, r, got)
 		})
 	}
-	// 13 calls under each of three schemes, and two with a meta key
-	if want := 41; len(seen) != want {
-		t.Errorf("got %d requests (%v), want %d", len(seen), slices.Sorted(maps.Keys(seen)), want)
+	want := []string{"variant/update-without-body", "variant/sample-bug-keys-sym", "variant/request-mle-create"} // the last: see below
+	if !slices.Equal(left, want) {
+		t.Errorf("left out are %v, want %v", left, want)
+	}
+	if len(file.Requests) != 70 {
+		t.Errorf("got %d requests, want 70", len(file.Requests))
+	}
+}
+
+// TestEncryptedRequestIsTheSDKs compares the one whose body is never the same twice: its header and what is inside.
+func TestEncryptedRequestIsTheSDKs(t *testing.T) {
+	t.Parallel()
+	var file sdkRequests
+	loadVectors(t, "sdk-requests.json", &file)
+	i := slices.IndexFunc(file.Requests, func(r sdkRequest) bool { return r.ID == "variant/request-mle-create" })
+	r := file.Requests[i]
+	platform, egress := vectorMLEKey(t, "requestMle"), vectorMLEKey(t, "egress")
+	var theirs, ours *Opened
+	open := func(body string) *Opened {
+		o, err := DecryptNotification([]byte(body), MLEKeys{Keys: []MLEKey{platform}})
+		if err != nil {
+			t.Fatalf("open: %v", err)
+		}
+		return o
+	}
+	theirs = open(*r.Body)
+	var in SubscriptionInput
+	if err := json.Unmarshal(theirs.Plain, &in); err != nil {
+		t.Fatalf("decode: %v", err)
+	}
+	got := captureRequest(t, file, r, sdkCall{
+		func(ctx context.Context, c *Client) { _, _ = c.CreateSubscription(ctx, in) },
+		func(cfg *Config) {
+			cfg.MLE = MLE{Encrypt: true, Certificate: platform.Certificate.leaf, ResponseKey: &egress}
+		},
+	})
+	ours = open(got.body)
+	if string(ours.Plain) != string(theirs.Plain) || ours.Wrapping != WrapEncryptedRequest {
+		t.Errorf("got %s, want %s", ours.Plain, theirs.Plain)
+	}
+	if diff := cmp.Diff(theirs.Header, ours.Header); diff != "" {
+		t.Errorf("header differs (-sdk +ours):\n%s", diff)
+	}
+	token, want := tokenParts(t, got.header.Get("Authorization")), tokenParts(t, r.header("authorization"))
+	if digest := token[1]["digest"]; digest != strings.TrimPrefix(Digest([]byte(got.body)), DigestPrefix) {
+		t.Errorf("digest %v is not that of the encrypted body", digest)
+	}
+	token[1]["digest"], want[1]["digest"] = nil, nil
+	if diff := cmp.Diff(want, token); diff != "" || got.target != r.RequestTarget || got.method != r.Method {
+		t.Errorf("%s %s: token differs (-sdk +ours):\n%s", got.method, got.target, diff)
 	}
 }
 
@@ -140,7 +271,7 @@ type captured struct {
 	header                     http.Header
 }
 
-func captureRequest(t *testing.T, creds Credentials, host string, r sdkRequest, call func(context.Context, *Client)) captured {
+func captureRequest(t *testing.T, file sdkRequests, r sdkRequest, call sdkCall) captured {
 	t.Helper()
 	requests := make(chan captured, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -153,10 +284,17 @@ func captureRequest(t *testing.T, creds Credentials, host string, r sdkRequest, 
 	}))
 	t.Cleanup(srv.Close)
 	id, _ := r.JWT.Claims["jti"].(string)
-	call(t.Context(), newTestClientOf(t, Config{
-		BaseURL: srv.URL, Credentials: creds, HTTPClient: srv.Client(), SignedHost: host,
+	cfg := Config{
+		BaseURL: srv.URL, Credentials: file.credentials(t, r), HTTPClient: srv.Client(), SignedHost: file.Host,
 		Now: vectorNow, NewID: func() string { return id },
-	}))
+	}
+	if r.Auth == "http_signature" {
+		cfg.SignedHost = r.header("host")
+	}
+	if call.change != nil {
+		call.change(&cfg)
+	}
+	call.call(t.Context(), newTestClientOf(t, cfg))
 	return <-requests
 }
 
@@ -169,10 +307,13 @@ func compareRequest(t *testing.T, r sdkRequest, got captured) {
 	if got.method != r.Method || got.target != r.RequestTarget || got.body != want {
 		t.Errorf("got %s %s %s, want %s %s %s", got.method, got.target, got.body, r.Method, r.RequestTarget, want)
 	}
-	for _, name := range []string{"accept", "digest", "date", "signature", "v-c-merchant-id", "v-c-sender-organization-id"} {
+	for _, name := range []string{"accept", "digest", "date", "signature", "v-c-merchant-id", "v-c-sender-organization-id", "v-c-permissions"} {
 		if got := got.header.Get(name); got != r.header(name) {
 			t.Errorf("%s: got %q, want %q", name, got, r.header(name))
 		}
+	}
+	if id := r.header("v-c-correlation-id"); id != "" && got.header.Get("V-C-Correlation-Id") != id {
+		t.Errorf("v-c-correlation-id: got %q, want %q", got.header.Get("V-C-Correlation-Id"), id)
 	}
 	if mediaType, _, _ := strings.Cut(got.header.Get("Content-Type"), ";"); mediaType != r.header("content-type") {
 		t.Errorf("content-type: got %q, want %q", mediaType, r.header("content-type"))
