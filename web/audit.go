@@ -57,8 +57,13 @@ func cleanWord(text string) string {
 func (a auditQuery) values() url.Values {
 	v := url.Values{}
 	for _, pair := range []struct{ name, value string }{
-		{"action", a.action}, {"kind", a.kind}, {"object", a.object}, {"outcome", a.outcome}, {"from", a.span},
-		{"person", idText(a.person)}, {"org", idText(a.organization)},
+		{"action", a.action},
+		{"kind", a.kind},
+		{"object", a.object},
+		{"outcome", a.outcome},
+		{"from", a.span},
+		{"person", idText(a.person)},
+		{"org", idText(a.organization)},
 	} {
 		if pair.value != "" {
 			v.Set(pair.name, pair.value)

@@ -106,7 +106,7 @@ func (f *form) clean(name, value string, maxRunes int, breaks bool) string {
 	switch {
 	case !utf8.ValidString(value):
 		f.fail(name, "This holds bytes that are not text. Type it again.")
-	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && !(breaks && (r == '\n' || r == '\t')) }):
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && (!breaks || r != '\n' && r != '\t') }):
 		f.fail(name, "This holds a character that cannot be stored. Type it again.")
 	case utf8.RuneCountInString(value) > maxRunes:
 		f.fail(name, fmt.Sprintf("Use at most %d characters.", maxRunes))

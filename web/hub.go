@@ -18,8 +18,8 @@ import (
 const (
 	maxStreams        = 500
 	maxStreamsPerUser = 12
-	relistenMin       = 250 * time.Millisecond
-	relistenMax       = 15 * time.Second
+	relistenFirst     = 250 * time.Millisecond
+	relistenLongest   = 15 * time.Second
 )
 
 var errTooManyStreams = errors.New("too many live streams")
@@ -104,10 +104,10 @@ func (h *hub) stop(ctx context.Context) error {
 }
 
 func (h *hub) listen(ctx context.Context) {
-	wait := relistenMin
+	wait := relistenFirst
 	for ctx.Err() == nil {
 		ready := func() {
-			wait = relistenMin
+			wait = relistenFirst
 			h.changed(signals()...) // what happened while nobody listened is not known: look at everything
 		}
 		err := h.store.Listen(ctx, ready, func(change store.Change) {
@@ -123,7 +123,7 @@ func (h *hub) listen(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-		wait = min(wait*2, relistenMax)
+		wait = min(wait*2, relistenLongest)
 	}
 }
 

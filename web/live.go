@@ -56,7 +56,7 @@ func (s *Server) streamChanges(c echo.Context) error {
 func (s *Server) pump(c echo.Context, stream *stream) error {
 	ctx, out := c.Request().Context(), eventWriter{response: c.Response(), control: http.NewResponseController(c.Response())}
 	if err := out.write(""); err != nil {
-		return nil //nolint:nilerr // the client is gone: nobody is left to tell, and it is no fault
+		return nil // the client is gone: nobody is left to tell, and it is no fault
 	}
 	heartbeat := time.NewTicker(heartbeatEvery)
 	defer heartbeat.Stop()
@@ -81,11 +81,11 @@ func (s *Server) pump(c echo.Context, stream *stream) error {
 			pause.Reset(signalPause)
 		case <-heartbeat.C:
 			if err := s.stillSignedIn(c); err != nil {
-				return nil //nolint:nilerr // the browser comes back, and is told by requireUser
+				return nil // the browser comes back, and is told by requireUser
 			}
 		}
 		if err := out.write(text); err != nil {
-			return nil //nolint:nilerr // as above
+			return nil // as above
 		}
 	}
 }

@@ -24,7 +24,7 @@ type events struct {
 
 func openEvents(t *testing.T, c *webtest.Client, path string) *events {
 	t.Helper()
-	e := &events{t: t, resp: c.Open(path), text: make(chan string, 100)}
+	e := &events{t: t, resp: c.Open(path), text: make(chan string, 100)} //nolint:bodyclose // close does, by Cleanup
 	if e.resp.StatusCode != http.StatusOK || e.resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("stream answered %d, %s", e.resp.StatusCode, e.resp.Header.Get("Content-Type"))
 	}
@@ -187,7 +187,10 @@ func TestStreamEndsAtShutdown(t *testing.T) {
 	stream := openEvents(t, browser, paths.LiveNotifications)
 	stream.until("event: subscriptions")
 	srv.Console.EndStreams()
-	for stream.next() != "" {
+	for line := stream.next(); line != ""; line = stream.next() {
+		if strings.HasPrefix(line, "event: ") {
+			t.Errorf("told %q at the end", line)
+		}
 	}
 	browser.Get(paths.LiveNotifications).Wants(http.StatusTooManyRequests)
 }

@@ -136,7 +136,7 @@ func (s *Server) keepLook(c echo.Context, chosen map[string]string) {
 			clean.Set(name, value)
 		}
 	}
-	c.SetCookie(&http.Cookie{
+	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure iff the console has https
 		Name: lookCookie, Value: clean.Encode(), Path: "/", MaxAge: int(lookAge / time.Second),
 		Secure: s.sessions.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})

@@ -38,10 +38,53 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 		open.get(paths.Styleguide, s.showStyleguide)
 	}
 
-	// Signed in: any role looks.
+	// Signed in: any role looks. What else a route needs stands behind it.
 	in := open.with(s.requireUser, s.noStore)
-	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
+	s.watchRoutes(in)
+	s.operateRoutes(in)
+	s.administerRoutes(in)
+	if s.sandbox != nil {
+		s.sandboxRoutes(in)
+	}
 
+	// A stream lives longer than any time-out, and sends nothing that could be stored.
+	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
+	stream.get(paths.LiveNotifications, s.streamChanges)
+
+	// There is no RouteNotFound here on purpose, and no echo.Group with middleware, which makes one: echo prefers such a
+	// handler to its answer 405, so a wrong method would be told that the page does not exist. Unknown paths reach
+	// handleError like every other error.
+	return e
+}
+
+func (s *Server) watchRoutes(in table) {
+	in.get(paths.Overview, s.showOverview)
+	in.get(paths.Notifications, s.listNotifications)
+	in.get(paths.Notification, s.showNotification)
+	in.get(paths.Rejected, s.listRejected)
+	in.get(paths.RejectedDelivery, s.showRejected)
+	in.get(paths.Delivery, s.showDelivery)
+	in.get(paths.DeliveryBody, s.downloadBody)
+}
+
+func (s *Server) operateRoutes(in table) {
+	editor := s.require(store.RoleEditor)
+	in.get(paths.Subscriptions, s.listSubscriptions)
+	in.post(paths.Subscriptions, s.createSubscription, editor)
+	in.get(paths.NewSubscription, s.newSubscription, editor)
+	in.get(paths.Subscription, s.showSubscription)
+	in.get(paths.EditSubscription, s.editSubscription, editor)
+	in.post(paths.EditSubscription, s.updateSubscription, editor)
+	in.post(paths.ActivateSubscription, s.activateSubscription, editor)
+	in.post(paths.DeactivateSubscription, s.deactivateSubscription, editor)
+	in.post(paths.TestSubscription, s.testSubscription, editor)
+	in.post(paths.RefreshSubscription, s.refreshSubscription, editor)
+	in.get(paths.DeleteSubscription, s.confirmDeleteSubscription, editor)
+	in.post(paths.DeleteSubscription, s.deleteSubscription, editor)
+}
+
+func (s *Server) administerRoutes(in table) {
+	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
 	in.get(paths.AuditLog, s.listAudit)
 	in.get(paths.AuditEntry, s.showAudit)
 
@@ -62,43 +105,16 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	in.post(paths.MemberPassword, s.updateMemberPassword, administrator)
 	in.post(paths.DisableMember, s.disableMember, administrator)
 	in.post(paths.EnableMember, s.enableMember, administrator)
+
 	in.get(paths.Password, s.showPassword)
 	in.post(paths.Password, s.updatePassword)
+}
 
-	in.get(paths.Subscriptions, s.listSubscriptions)
-	in.post(paths.Subscriptions, s.createSubscription, editor)
-	in.get(paths.NewSubscription, s.newSubscription, editor)
-	in.get(paths.Subscription, s.showSubscription)
-	in.get(paths.EditSubscription, s.editSubscription, editor)
-	in.post(paths.EditSubscription, s.updateSubscription, editor)
-	in.post(paths.ActivateSubscription, s.activateSubscription, editor)
-	in.post(paths.DeactivateSubscription, s.deactivateSubscription, editor)
-	in.post(paths.TestSubscription, s.testSubscription, editor)
-	in.post(paths.RefreshSubscription, s.refreshSubscription, editor)
-	in.get(paths.DeleteSubscription, s.confirmDeleteSubscription, editor)
-	in.post(paths.DeleteSubscription, s.deleteSubscription, editor)
-
-	in.get(paths.Overview, s.showOverview)
-	in.get(paths.Notifications, s.listNotifications)
-	in.get(paths.Notification, s.showNotification)
-	in.get(paths.Rejected, s.listRejected)
-	in.get(paths.RejectedDelivery, s.showRejected)
-	in.get(paths.Delivery, s.showDelivery)
-	in.get(paths.DeliveryBody, s.downloadBody)
-	if s.sandbox != nil {
-		in.get(paths.Playground, s.showPlayground)
-		in.post(paths.Playground, s.sendEvent, editor)
-		in.post(paths.Trickle, s.setTrickle, editor)
-	}
-
-	// A stream lives longer than any time-out, and sends nothing that could be stored.
-	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
-	stream.get(paths.LiveNotifications, s.streamChanges)
-
-	// There is no RouteNotFound here on purpose, and no echo.Group with middleware, which makes one: echo prefers such a
-	// handler to its answer 405, so a wrong method would be told that the page does not exist. Unknown paths reach
-	// handleError like every other error.
-	return e
+func (s *Server) sandboxRoutes(in table) {
+	editor := s.require(store.RoleEditor)
+	in.get(paths.Playground, s.showPlayground)
+	in.post(paths.Playground, s.sendEvent, editor)
+	in.post(paths.Trickle, s.setTrickle, editor)
 }
 
 // table adds routes that share a chain of middleware. Unlike an echo.Group it adds nothing else.
