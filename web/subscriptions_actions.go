@@ -69,36 +69,40 @@ func (s *Server) deactivateSubscription(c echo.Context) error {
 }
 
 func (s *Server) setStatus(c echo.Context, action string, status cybs.Status, whyNot func(store.Subscription) string) error {
-	return s.act(c, action, whyNot, func(ctx context.Context, client *cybs.Client, v store.Subscription) (string, error) {
+	return s.act(c, action, whyNot, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error) {
 		if err := client.SetSubscriptionStatus(ctx, v.WebhookID, status); err != nil {
-			return "", err
+			return "", "", err
 		}
 		now, err := s.refresh(ctx, client, v)
 		if err != nil {
 			// It was done; the job that is queued now will see what became of it.
 			s.logCybersource(ctx, "read subscription after setting its status", err)
-			return "Done. Cybersource could not be asked how it stands now; this page will say soon.", nil
+			return "Done. Cybersource could not be asked how it stands now; this page will say soon.", "", nil
 		}
-		return "Done. Cybersource says: " + statusWord(now) + ".", nil
+		return "Done. Cybersource says: " + statusWord(now) + ".", "Cybersource says " + string(now), nil
 	})
 }
 
 // testSubscription has Cybersource send one test notification.
 func (s *Server) testSubscription(c echo.Context) error {
-	return s.act(c, "subscription.test", whyNotTest, func(ctx context.Context, client *cybs.Client, v store.Subscription) (string, error) {
+	return s.act(c, "subscription.test", whyNotTest, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error) {
 		sent, err := client.TestSubscription(ctx, v.WebhookID)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		if sent.EventType == "" {
-			return "Cybersource has sent a test notification. It shows up below within seconds.", nil
+			return "Cybersource has sent a test notification. It shows up below within seconds.", "", nil
 		}
-		return "Cybersource has sent a test notification of type " + sent.EventType + ". It shows up below within seconds.", nil
+		return "Cybersource has sent a test notification of type " + sent.EventType + ". It shows up below within seconds.",
+			sent.EventType + ", trace id " + sent.TransactionTraceID, nil
 	})
 }
 
+// deed is one thing done at Cybersource: what the person is told of it, and what the audit log keeps.
+type deed func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error)
+
 // act does one thing at Cybersource about the subscription of the path: audit row, call, outcome, job, and back to its page.
-func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscription) string, do func(context.Context, *cybs.Client, store.Subscription) (string, error)) error {
+func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscription) string, do deed) error {
 	v, o, err := s.loadSubscription(c)
 	if err != nil {
 		return err
@@ -113,9 +117,9 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 		return err
 	}
 	client, err := s.client(ctx, o)
-	text := ""
+	told, kept := "", ""
 	if err == nil {
-		text, err = do(ctx, client, v)
+		told, kept, err = do(ctx, client, v)
 	}
 	after, cancel := aftermath(ctx)
 	defer cancel()
@@ -128,9 +132,9 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 		}
 		return s.showCallProblem(c, v, o, action, title, err)
 	}
-	s.finishAudit(after, auditID, nil, text)
+	s.finishAudit(after, auditID, nil, kept)
 	s.syncSoon(after, v.ID)
-	s.flash(c, ui.Good, text)
+	s.flash(c, ui.Good, told)
 	return s.redirect(c, paths.ShowSubscription(v.ID))
 }
 

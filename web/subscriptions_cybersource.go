@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/switchboardhq/switchboard/cybs"
@@ -60,7 +61,7 @@ func isUncertain(err error) bool {
 	case err == nil, errors.As(err, &settled), errors.Is(err, cybs.ErrInvalidArgument):
 		return false
 	case errors.As(err, &api):
-		return api.StatusCode >= 500 || api.StatusCode == 408
+		return api.StatusCode >= http.StatusInternalServerError || api.StatusCode == http.StatusRequestTimeout
 	case errors.As(err, &network) && network.Op == "dial":
 		return false // nothing was sent
 	}

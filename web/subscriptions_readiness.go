@@ -34,7 +34,8 @@ func (s *Server) fillReadiness(c echo.Context, f *subscriptions.Form, st formSta
 	}
 	webhookURL, healthURL := s.endpointURL(token)
 	f.Endpoint = []ui.Pair{
-		{Name: "Webhook URL", Value: webhookURL, Mono: true}, {Name: "Health check URL", Value: healthURL, Mono: true},
+		{Name: "Webhook URL", Value: webhookURL, Mono: true},
+		{Name: "Health check URL", Value: healthURL, Mono: true},
 		{Name: "Security", Value: "Mutual trust: TLS, and a signature with the organization’s digital signature key", Hint: "securityPolicy.securityType KEY. Cybersource calls from 198.241.206.21 and 198.241.207.21: allow both in your firewall."},
 	}
 	f.Checks = append([]subscriptions.Check{credentialsCheck(st.organization), catalogueCheck(st.catalogue)}, keyCheck(keys, s.now()))

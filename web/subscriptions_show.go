@@ -142,24 +142,24 @@ func (s *Server) stateOf(c echo.Context, v store.Subscription) (subscriptions.St
 		return state, nil
 	}
 	mayNot := whyNotEdit(c)
-	deed := func(testID, label, href string, icon ui.Icon, kind ui.Kind, reason, text string) subscriptions.Deed {
+	offer := func(testID, label, href string, icon ui.Icon, kind ui.Kind, reason, text string) subscriptions.Deed {
 		return subscriptions.Deed{
 			Action: ui.Action{Label: label, Href: href, Icon: icon, Kind: kind, Reason: firstOf(mayNot, reason), Attrs: templ.Attributes{"data-testid": testID}},
 			Text:   text,
 		}
 	}
-	activate := deed("activate-subscription", "Activate", paths.ActivateSubscriptionOf(v.ID), ui.IconPlay, ui.Secondary, whyNotActivate(v),
+	activate := offer("activate-subscription", "Activate", paths.ActivateSubscriptionOf(v.ID), ui.IconPlay, ui.Primary, whyNotActivate(v),
 		"Asks Cybersource to start sending now, without waiting for the health check.")
-	deactivate := deed("deactivate-subscription", "Deactivate", paths.DeactivateSubscriptionOf(v.ID), ui.IconPause, ui.Secondary, whyNotDeactivate(v),
+	deactivate := offer("deactivate-subscription", "Deactivate", paths.DeactivateSubscriptionOf(v.ID), ui.IconPause, ui.Secondary, whyNotDeactivate(v),
 		"Asks Cybersource to stop sending. Events that happen meanwhile are not sent later.")
-	state.Deeds = append(state.Deeds, deed("test-subscription", "Send test notification", paths.TestSubscriptionOf(v.ID), ui.IconSend, ui.Secondary, whyNotTest(v),
+	state.Deeds = append(state.Deeds, offer("test-subscription", "Send test notification", paths.TestSubscriptionOf(v.ID), ui.IconSend, ui.Secondary, whyNotTest(v),
 		"Asks Cybersource for one signed test notification to our endpoint. No business event stands behind it."))
 	if v.Status == store.StatusActive || v.Status == store.StatusSuspended {
 		state.Deeds = append(state.Deeds, deactivate)
 	} else {
 		state.Deeds = append(state.Deeds, activate)
 	}
-	state.Deeds = append(state.Deeds, deed("refresh-subscription", "Refresh", paths.RefreshSubscriptionOf(v.ID), ui.IconRefresh, ui.Secondary, "",
+	state.Deeds = append(state.Deeds, offer("refresh-subscription", "Refresh", paths.RefreshSubscriptionOf(v.ID), ui.IconRefresh, ui.Secondary, "",
 		"Asks Cybersource how the subscription stands. Nothing is changed there."))
 	return state, nil
 }

@@ -108,11 +108,11 @@ func (g *gate) answer(method, pathEnd string, status int, body string) {
 }
 
 // withGate is a console that reaches the sandbox through a gate.
-func withGate(t *testing.T, options ...webtest.Option) (*webtest.Server, *gate) {
+func withGate(t *testing.T) (*webtest.Server, *gate) {
 	t.Helper()
 	g := &gate{}
 	var srv *webtest.Server
-	srv = webtest.New(t, append(options, webtest.WithConsole(func(cfg *web.Config) {
+	srv = webtest.New(t, webtest.WithConsole(func(cfg *web.Config) {
 		cfg.Client = func(ctx context.Context, o store.Organization) (*cybs.Client, error) {
 			secret, err := srv.Store.OrganizationSecret(ctx, o.ID)
 			if err != nil {
@@ -122,7 +122,7 @@ func withGate(t *testing.T, options ...webtest.Option) (*webtest.Server, *gate) 
 			credentials.OrganizationID, credentials.MerchantID, credentials.KeyID, credentials.Secret = o.OrganizationID, o.MerchantID, o.KeyID, cybs.Secret(secret)
 			return cybs.New(cybs.Config{BaseURL: g.url, Credentials: credentials, MaxAttempts: 1})
 		}
-	}))...)
+	}))
 	target, err := url.Parse(srv.Sandbox.URL)
 	if err != nil {
 		t.Fatal(err)
