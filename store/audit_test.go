@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
@@ -58,5 +60,55 @@ func TestAuditIsPagedNewestFirst(t *testing.T) {
 	page, err = s.ListAudit(t.Context(), store.AuditFilter{Action: "a"})
 	if err != nil || len(page) != 2 {
 		t.Errorf("by action = %+v, %v; want two", page, err)
+	}
+}
+
+func TestAuditIsPagedBothWaysAndFiltered(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	var ids []int64
+	for _, e := range []store.AuditEntry{
+		{Action: "b.x", Outcome: store.OutcomeFailed}, {Action: "a.x"}, {Action: "b.x"}, {Action: "c.x"}, {Action: "a.x"},
+	} {
+		e.Actor = "test"
+		id, err := s.InsertAudit(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	cases := []struct {
+		name   string
+		filter store.AuditFilter
+		want   []int64
+	}{
+		{"newer than, nearest first", store.AuditFilter{AfterID: ids[0], Limit: 2}, []int64{ids[2], ids[1]}},
+		{"older wins over newer", store.AuditFilter{BeforeID: ids[1], AfterID: ids[3]}, []int64{ids[0]}},
+		{"outcome", store.AuditFilter{Outcome: store.OutcomeFailed}, []int64{ids[0]}},
+		{"from a time to come", store.AuditFilter{From: time.Now().Add(time.Hour)}, nil},
+		{"to a time to come", store.AuditFilter{To: time.Now().Add(time.Hour), Action: "c.x"}, []int64{ids[3]}},
+		{"another organization", store.AuditFilter{OrganizationID: 7}, nil},
+	}
+	for _, c := range cases {
+		list, err := s.ListAudit(t.Context(), c.filter)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []int64
+		for _, e := range list {
+			got = append(got, e.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	if actions, err := s.ListAuditActions(t.Context()); err != nil || !slices.Equal(actions, []string{"a.x", "b.x", "c.x"}) {
+		t.Errorf("ListAuditActions = %q, %v", actions, err)
+	}
+	if e, err := s.GetAudit(t.Context(), ids[3]); err != nil || e.Action != "c.x" {
+		t.Errorf("GetAudit = %+v, %v", e, err)
+	}
+	if _, err := s.GetAudit(t.Context(), ids[4]+1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown id: %v, want ErrNotFound", err)
 	}
 }
