@@ -77,10 +77,15 @@ func (m members) fill(field *string, name string) {
 func (m members) nested(name string, read func(members)) {
 	object := m.object(name)
 	read(object)
+	m.put(name, object)
+}
+
+// put gives an object back, unless it is empty.
+func (m members) put(name string, object map[string]json.RawMessage) {
 	if len(object) == 0 {
 		return
 	}
-	if b, err := json.Marshal(object); err == nil { // all of it was JSON, so it does not fail
+	if b, err := encodeJSON(object); err == nil { // all of it was JSON, so it does not fail
 		m[name] = b
 	}
 }

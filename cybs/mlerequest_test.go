@@ -104,7 +104,7 @@ func TestEncryptionThatCannotWorkIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elliptic, err := x509.ParseCertificate(selfSigned(t, pkix.Name{}, &curve.PublicKey, curve))
+	curved, err := x509.ParseCertificate(selfSigned(t, pkix.Name{}, &curve.PublicKey, curve))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestEncryptionThatCannotWorkIsRefused(t *testing.T) {
 	}{
 		{"HTTP Signature", HTTPSignature, MLE{ResponseKey: &mine}, "needs a JWT scheme"},
 		{"no certificate", JWTSharedSecret, MLE{Encrypt: true}, "certificate is missing"},
-		{"an elliptic certificate", JWTSharedSecret, MLE{Encrypt: true, Certificate: elliptic}, "want RSA"},
+		{"an elliptic certificate", JWTSharedSecret, MLE{Encrypt: true, Certificate: curved}, "want RSA"},
 		{"no response key", JWTSharedSecret, MLE{ResponseKey: &MLEKey{ID: "k"}}, "no private key"},
 		{"a response key without an id", JWTSharedSecret, MLE{ResponseKey: &MLEKey{Certificate: nameless}}, "has no id"},
 	} {
@@ -130,7 +130,7 @@ func TestEncryptionThatCannotWorkIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tc.name, err, tc.want)
 		}
 	}
-	if _, err := EncryptMLE(elliptic, "", nil, vectorNow()); err == nil || !strings.Contains(err.Error(), "want RSA") {
+	if _, err := EncryptMLE(curved, "", nil, vectorNow()); err == nil || !strings.Contains(err.Error(), "want RSA") {
 		t.Errorf("got %v, want an elliptic certificate refused", err)
 	}
 	if _, err := DecryptResponse([]byte(`{}`), mine); !errors.Is(err, ErrNotEncrypted) {

@@ -3,6 +3,7 @@ package cybs
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 )
 
 // Payment is a payment, or what followed one: capture, refund, credit, void or reversal. Amounts are text, as
@@ -88,21 +89,24 @@ func (n *Notification) Payment() (*Payment, error) {
 }
 
 // Payment reads the data as a payment.
-func (d EventData) Payment() *Payment {
-	m := newMembers(d.Data)
-	if inner := m.object("transactionResult"); len(inner) > 0 {
-		maps.Copy(m, inner)
+func (d EventData) Payment() *Payment { return newMembers(d.Data).wrappedPayment() }
+
+// wrappedPayment takes the wrappers off; what stands beside the payment in them is kept around it.
+func (m members) wrappedPayment() *Payment {
+	for _, wrapper := range [...]string{"transactionResult", "details"} {
+		inner := m.object(wrapper)
+		if len(inner) == 0 {
+			continue
+		}
+		p := inner.wrappedPayment()
+		m.put(wrapper, p.Around)
+		m.fill(&p.ID, "id")
+		m.fill(&p.Status, "status")
+		m.fill(&p.Outcome, "outcome")
+		p.Around = m.rest()
+		return p
 	}
-	details := m.object("details")
-	if len(details) == 0 {
-		return m.payment()
-	}
-	p := details.payment()
-	m.fill(&p.ID, "id")
-	m.fill(&p.Status, "status")
-	m.fill(&p.Outcome, "outcome")
-	p.Around = m.rest()
-	return p
+	return m.payment()
 }
 
 // payment reads the answer of a payment service.
@@ -114,17 +118,24 @@ func (m members) payment() *Payment {
 	}
 	m.nested("clientReferenceInformation", func(o members) { p.Reference = o.text("code") })
 	m.nested("pointOfSaleInformation", func(o members) { p.TerminalID = o.text("terminalId") })
-	links := m.object("_links")
-	for name := range links {
-		if found := links.links(name); len(found) > 0 {
-			if p.Links == nil {
-				p.Links = map[string]Link{}
-			}
-			p.Links[name] = found[0]
-		}
-	}
+	m.nested("_links", func(links members) { p.Links = links.linksByName() })
 	p.Extra = m.rest()
 	return p
+}
+
+// linksByName takes the members that are one link each.
+func (m members) linksByName() map[string]Link {
+	var links map[string]Link
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if len(newMembers(m[name])) == 0 {
+			continue
+		}
+		if links == nil {
+			links = map[string]Link{}
+		}
+		links[name] = m.object(name).link()
+	}
+	return links
 }
 
 // amounts reads orderInformation.amountDetails, or the member of a follow-on service.
