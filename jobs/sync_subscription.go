@@ -134,17 +134,18 @@ func (j *Jobs) ask(ctx context.Context, client *cybs.Client, organization store.
 // their URL.
 func (j *Jobs) adopt(ctx context.Context, client *cybs.Client, organization store.Organization, sub store.Subscription) (store.ActualSubscription, error) {
 	for _, product := range sub.Products {
-		for _, eventType := range product.EventTypes {
-			list, err := client.ListSubscriptions(ctx, cybs.ListSubscriptionsOptions{OrganizationID: organization.OrganizationID, ProductID: product.ProductID, EventType: eventType})
-			if err != nil {
-				return store.ActualSubscription{}, err
+		if len(product.EventTypes) == 0 {
+			continue
+		}
+		// One event type of a product finds every subscription of ours that has the product.
+		list, err := client.ListSubscriptions(ctx, cybs.ListSubscriptionsOptions{OrganizationID: organization.OrganizationID, ProductID: product.ProductID, EventType: product.EventTypes[0]})
+		if err != nil {
+			return store.ActualSubscription{}, err
+		}
+		for _, found := range list {
+			if sub.EndpointToken != "" && strings.Contains(strings.ToLower(found.WebhookURL), strings.ToLower(sub.EndpointToken)) {
+				return actualOf(found), nil
 			}
-			for _, found := range list {
-				if sub.EndpointToken != "" && strings.Contains(strings.ToLower(found.WebhookURL), strings.ToLower(sub.EndpointToken)) {
-					return actualOf(found), nil
-				}
-			}
-			break // one event type of a product finds every subscription of ours that has the product
 		}
 	}
 	if j.cfg.Now().Sub(sub.CreatedAt) < createPatience {

@@ -8,9 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// partitionedTables are those whose rows are found by a time-ordered id.
-var partitionedTables = []string{"deliveries", "notifications"}
-
 // partitionSpan is the time one partition covers. Partitions begin on Mondays, 00:00 UTC.
 const partitionSpan = 7 * 24 * time.Hour
 
@@ -18,7 +15,7 @@ const partitionSpan = 7 * 24 * time.Hour
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]string, error) {
 	var made []string
 	for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
-		for _, table := range partitionedTables {
+		for _, table := range [...]string{"deliveries", "notifications"} { // those whose rows are found by a time-ordered id
 			name, created, err := s.ensurePartition(ctx, table, week)
 			if err != nil {
 				return made, err

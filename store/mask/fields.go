@@ -14,24 +14,25 @@ const (
 	idField // an id, a link or a time: digits in one piece stay readable
 )
 
-// names of fields, in the form that normal gives them.
-var fieldNames = map[string]field{
-	"cvv": codeField, "cvv2": codeField, "cvc": codeField, "cvc2": codeField, "cvn": codeField, "csc": codeField, "cvd": codeField, "cav2": codeField,
-	"cvnumber": codeField, "cardcvnumber": codeField, "cvvcode": codeField, "cvccode": codeField, "cardcvv": codeField, "cardcvn": codeField, "cardcvc": codeField,
-	"securitycode": codeField, "cardsecuritycode": codeField, "cardverificationnumber": codeField, "cardverificationvalue": codeField,
-	"cardverificationcode": codeField, "verificationvalue": codeField, "dynamiccvv": codeField, "pinblock": codeField, "pindata": codeField, "encryptedpin": codeField,
-	"cid": shortCode, "cvnum": codeField, "cvvnumber": codeField, "cvcnumber": codeField,
-	"track": trackField, "trackdata": trackField, "track1": trackField, "track2": trackField, "track3": trackField, "track1data": trackField, "track2data": trackField,
-	"trackone": trackField, "tracktwo": trackField, "magstripe": trackField, "magneticstripe": trackField, "track2equivalent": trackField,
-	"pan": cardField, "fpan": cardField, "dpan": cardField, "cardnumber": cardField, "cardno": cardField, "ccnumber": cardField, "creditcardnumber": cardField,
-	"debitcardnumber": cardField, "primaryaccountnumber": cardField, "cardaccountnumber": cardField, "cardpan": cardField, "ccnum": cardField, "cardnum": cardField,
-	"href": idField, "requestid": idField, "transactionid": idField, "traceid": idField, "transactiontraceid": idField, "webhookid": idField, "reconciliationid": idField,
-	"organizationid": idField, "merchantid": idField, "eventid": idField, "notificationid": idField, "paymentid": idField, "instrumentidentifierid": idField,
-	"paymentinstrumentid": idField, "customerid": idField, "keyid": idField, "correlationid": idField, "timestamp": idField,
+// known are the names that say it all, in the form that normal gives them.
+func known(name string) field {
+	switch name {
+	case "cvv", "cvv2", "cvc", "cvc2", "cvn", "csc", "cvd", "cav2", "cvnumber", "cardcvnumber", "cvnum", "cvvnumber", "cvcnumber", "cvvcode", "cvccode", "cardcvv",
+		"cardcvn", "cardcvc", "dynamiccvv", "securitycode", "cardsecuritycode", "cardverificationnumber", "cardverificationvalue", "cardverificationcode",
+		"verificationvalue", "pinblock", "pindata", "encryptedpin":
+		return codeField
+	case "cid":
+		return shortCode
+	case "track", "trackdata", "track1", "track2", "track3", "track1data", "track2data", "trackone", "tracktwo", "magstripe", "magneticstripe", "track2equivalent":
+		return trackField
+	case "pan", "fpan", "dpan", "cardnumber", "cardno", "cardnum", "ccnumber", "ccnum", "creditcardnumber", "debitcardnumber", "primaryaccountnumber", "cardaccountnumber", "cardpan":
+		return cardField
+	case "id", "ids", "href", "requestid", "transactionid", "traceid", "transactiontraceid", "webhookid", "reconciliationid", "organizationid", "merchantid", "eventid",
+		"notificationid", "paymentid", "instrumentidentifierid", "paymentinstrumentid", "customerid", "keyid", "correlationid", "timestamp":
+		return idField
+	}
+	return plain
 }
-
-// idEndings are the ends of names that in camel or snake case say id or time.
-var idEndings = []string{"Id", "ID", "Ids", "IDs", "_id", "-id", "_ids", "Uuid", "UUID", "Time", "Date", "Timestamp", "_at", "_time", "_date", "Utc", "UTC"}
 
 const maxName = 64 // longer names are nobody's card field
 
@@ -41,16 +42,14 @@ func fieldOf(parent, name string) field {
 		return plain
 	}
 	short := normal(name)
-	if f, ok := fieldNames[short]; ok {
+	if f := known(short); f != plain {
 		return f
 	}
 	if short == "number" && strings.Contains(normal(parent), "card") {
 		return cardField
 	}
-	if short == "id" || short == "ids" {
-		return idField
-	}
-	for _, ending := range idEndings {
+	// In camel or snake case these say id or time.
+	for _, ending := range [...]string{"Id", "ID", "Ids", "IDs", "_id", "-id", "_ids", "Uuid", "UUID", "Time", "Date", "Timestamp", "_at", "_time", "_date", "Utc", "UTC"} {
 		if strings.HasSuffix(name, ending) {
 			return idField
 		}

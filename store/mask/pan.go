@@ -1,6 +1,9 @@
 package mask
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 const (
 	minCard = 13
@@ -46,7 +49,9 @@ func (n *numbers) hide() {
 			continue
 		}
 		i = n.sequence(i, tokenStart)
-		for tokenStart = i; tokenStart > n.from && isAlphanumeric(src[tokenStart-1]) && i-tokenStart < minToken; tokenStart-- {
+		tokenStart = i
+		for tokenStart > n.from && isAlphanumeric(src[tokenStart-1]) && i-tokenStart < minToken {
+			tokenStart--
 		}
 	}
 }
@@ -105,13 +110,10 @@ func (n *numbers) single(g group, tokenStart int) {
 	if n.field == idField {
 		return
 	}
-	if !isCard(digits) && !(n.field == cardField && len(digits) >= minNamed && len(digits) <= maxCard) {
-		return
+	named := n.field == cardField && len(digits) >= minNamed && len(digits) <= maxCard
+	if named || isCard(digits) && !n.inToken(g, tokenStart) {
+		n.e.replace(g.start, g.end, maskDigits(digits), CardNumber)
 	}
-	if n.field != cardField && n.inToken(g, tokenStart) {
-		return
-	}
-	n.e.replace(g.start, g.end, maskDigits(digits), CardNumber)
 }
 
 // inToken reports whether the digits are part of a long piece of letters and digits, such as a hash.
@@ -216,13 +218,11 @@ func (n *numbers) track(g group) int {
 		i++
 	case c == '^':
 		const maxHolder = 40 // ISO/IEC 7813 allows 26
-		i++
-		for stop := min(n.to, i+maxHolder); i < stop && n.e.src[i] != '^'; i++ {
-		}
-		if i >= n.to || n.e.src[i] != '^' {
+		holder := bytes.IndexByte(n.e.src[i+1:min(n.to, i+1+maxHolder)], '^')
+		if holder < 0 {
 			return 0
 		}
-		i++
+		i += holder + 2
 	default:
 		return 0
 	}
@@ -261,35 +261,32 @@ func luhn(digits []byte) bool {
 	return sum%10 == 0
 }
 
-// issuer is a range of the first four digits, with the lengths its cards have.
-type issuer struct{ low, high, minDigits, maxDigits int }
-
-// issuers lists the schemes that Cybersource processes, and national ones whose cards turn up beside them.
-var issuers = []issuer{
-	{1000, 1999, 15, 15},                                                                   // UATP
-	{2200, 2205, 16, 19},                                                                   // Mir, Borica
-	{2221, 2720, 16, 16},                                                                   // Mastercard
-	{3000, 3059, 14, 19}, {3095, 3095, 14, 19}, {3600, 3699, 14, 19}, {3800, 3999, 14, 19}, // Diners Club
-	{3400, 3499, 15, 15}, {3700, 3799, 15, 15}, // American Express
-	{3528, 3589, 16, 19},                                             // JCB
-	{4000, 4999, 13, 13}, {4000, 4999, 16, 16}, {4000, 4999, 18, 19}, // Visa
-	{5000, 5099, 13, 19},                       // Maestro, Elo, Verve
-	{5100, 5599, 16, 16},                       // Mastercard
-	{5600, 5899, 13, 19},                       // Maestro
-	{6000, 6999, 13, 19},                       // Discover, UnionPay, RuPay, Maestro, Elo, Hipercard
-	{8100, 8299, 16, 19}, {8600, 8600, 16, 16}, // UnionPay and RuPay, Uzcard
-	{9792, 9792, 16, 16}, {9860, 9860, 16, 16}, // Troy, Humo
-}
-
+// issued knows the first four digits and the lengths of the schemes that Cybersource processes, and of national ones whose cards turn up
+// beside them.
 func issued(digits []byte) bool {
 	prefix := 0
 	for _, c := range digits[:4] {
 		prefix = prefix*10 + int(c-'0')
 	}
-	for _, s := range issuers {
-		if prefix >= s.low && prefix <= s.high && len(digits) >= s.minDigits && len(digits) <= s.maxDigits {
-			return true
-		}
+	n := len(digits)
+	from := func(low, high int) bool { return prefix >= low && prefix <= high }
+	switch {
+	case from(4000, 4999): // Visa
+		return n == 13 || n == 16 || n >= 18
+	case from(5100, 5599), from(2221, 2720): // Mastercard
+		return n == 16
+	case from(3400, 3499), from(3700, 3799): // American Express
+		return n == 15
+	case from(5000, 5099), from(5600, 5899), from(6000, 6999): // Maestro, Discover, UnionPay, RuPay, Elo, Hipercard, Verve
+		return true
+	case from(3000, 3059), prefix == 3095, from(3600, 3699), from(3800, 3999): // Diners Club
+		return n >= 14
+	case from(3528, 3589), from(2200, 2205), from(8100, 8299): // JCB, Mir and Borica, UnionPay and RuPay
+		return n >= 16
+	case from(1000, 1999): // UATP
+		return n == 15
+	case prefix == 8600, prefix == 9792, prefix == 9860: // Uzcard, Troy, Humo
+		return n == 16
 	}
 	return false
 }

@@ -73,7 +73,9 @@ func newHealth(st *store.Store, log *slog.Logger, now func() time.Time, w *write
 func (h *health) check(ctx context.Context, p store.HealthPing) error {
 	h.checking.Lock()
 	defer h.checking.Unlock()
-	if since := h.now().Sub(h.checked); since >= 0 && since < checkInterval && !(h.state == nil && h.writer.failing.Load()) {
+	since := h.now().Sub(h.checked)
+	outdated := h.state == nil && h.writer.failing.Load() // a commit has failed since
+	if since >= 0 && since < checkInterval && !outdated {
 		return h.state
 	}
 	// The answer is for everybody who asks within the interval, so one caller's end must not decide it.

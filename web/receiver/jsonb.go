@@ -21,49 +21,70 @@ func storable(text []byte) json.RawMessage {
 	if !utf8.Valid(text) {
 		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
 	}
-	var out []byte
-	copied, depth := 0, 0
+	c := copier{text: text}
+	depth := 0
 	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c == '{' || c == '[':
+		switch text[i] {
+		case '{', '[':
 			if depth++; depth > maxJSONDepth {
 				return nil
 			}
 			i++
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
 			i++
-		case c == '"':
-			i++
-			for text[i] != '"' {
-				if text[i] != '\\' {
-					i++
-					continue
-				}
-				size, fine := escapeAt(text[i:])
-				if !fine {
-					out = append(append(out, text[copied:i]...), `\ufffd`...)
-					copied = i + size
-				}
-				i += size
-			}
-			i++
-		case c == '-' || c >= '0' && c <= '9':
-			end := i
-			for end < len(text) && bytes.IndexByte([]byte("+-.eE0123456789"), text[end]) >= 0 {
-				end++
-			}
-			if tooLarge(text[i:end]) {
-				out = append(append(out, text[copied:i]...), '"')
-				out = append(append(out, text[i:min(end, i+maxNumberLength)]...), '"')
-				copied = end
-			}
-			i = end
+		case '"':
+			i = c.string(i)
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			i = c.number(i)
 		default:
 			i++
 		}
 	}
-	return append(out, text[copied:]...)
+	return append(c.out, text[c.copied:]...)
+}
+
+// copier copies valid JSON with replacements.
+type copier struct {
+	text, out []byte
+	copied    int // text up to here is in out
+}
+
+func (c *copier) replace(start, end int, with ...[]byte) {
+	c.out = append(c.out, c.text[c.copied:start]...)
+	for _, w := range with {
+		c.out = append(c.out, w...)
+	}
+	c.copied = end
+}
+
+// string goes over the string that begins at i and returns where it ends.
+func (c *copier) string(i int) int {
+	i++
+	for c.text[i] != '"' {
+		if c.text[i] != '\\' {
+			i++
+			continue
+		}
+		size, fine := escapeAt(c.text[i:])
+		if !fine {
+			c.replace(i, i+size, []byte(`\ufffd`))
+		}
+		i += size
+	}
+	return i + 1
+}
+
+// number goes over the number that begins at i and returns where it ends.
+func (c *copier) number(i int) int {
+	end := i
+	for end < len(c.text) && bytes.IndexByte([]byte("+-.eE0123456789"), c.text[end]) >= 0 {
+		end++
+	}
+	if tooLarge(c.text[i:end]) {
+		c.replace(i, end, []byte{'"'}, c.text[i:min(end, i+maxNumberLength)], []byte{'"'})
+	}
+	return end
 }
 
 // escapeAt measures the escape at the start of a valid string's rest, and reports whether jsonb takes it. A surrogate pair is one.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -231,8 +232,8 @@ func (d *door) request(t *testing.T, method, address string, body []byte, header
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Add(headers[i], headers[i+1])
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Add(pair[0], pair[1])
 	}
 	response, err := d.client.Do(req)
 	if err != nil {
@@ -258,10 +259,10 @@ func wantStatus(t *testing.T, response *http.Response, want int) {
 	}
 }
 
-func (d *door) count(t *testing.T, sql string, args ...any) int {
+func (d *door) count(t *testing.T, sql string) int {
 	t.Helper()
 	var n int
-	if err := d.store.Pool().QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+	if err := d.store.Pool().QueryRow(t.Context(), sql).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -344,8 +345,8 @@ func (d *door) metric(t *testing.T, name string, labels ...string) float64 {
 		for _, m := range family.GetMetric() {
 			matches := true
 			for _, label := range m.GetLabel() {
-				for i := 0; i < len(labels); i += 2 {
-					matches = matches && (label.GetName() != labels[i] || label.GetValue() == labels[i+1])
+				for pair := range slices.Chunk(labels, 2) {
+					matches = matches && (label.GetName() != pair[0] || label.GetValue() == pair[1])
 				}
 			}
 			if matches {

@@ -11,39 +11,26 @@ const (
 	maxObjectID = 128
 )
 
-// objectPlaces are where the id of what a notification is about stands, best first; reference section 8.3 has the shapes.
-var objectPlaces = []string{"id", "details.id", "transactionResult.details.id", "linkId", "transactionId", "invoiceNumber", "invoiceInformation.invoiceNumber", "reconciliationId", "referenceNumber", "requestId"}
-
-// Where the parts of a summary stand.
-var (
-	statusPlaces   = []string{"status", "outcome", "details.status", "transactionResult.details.status", "processorInformation.eventStatus", "state", "reason"}
-	amountPlaces   = []string{"orderInformation.amountDetails.authorizedAmount", "orderInformation.amountDetails.totalAmount", "orderInformation.amountDetails.amount", "details.orderInformation.amountDetails.authorizedAmount", "details.orderInformation.amountDetails.totalAmount", "totalAmount", "amount", "invoiceBalance", "balanceAmount"}
-	currencyPlaces = []string{"orderInformation.amountDetails.currency", "details.orderInformation.amountDetails.currency", "currency"}
-	invoicePlaces  = []string{"invoiceNumber", "invoiceInformation.invoiceNumber"}
-	orderPlaces    = []string{"clientReferenceInformation.code", "details.clientReferenceInformation.code", "transactionResult.details.clientReferenceInformation.code", "referenceNumber"}
-	reasonPlaces   = []string{"reason", "errorInformation.reason", "details.errorInformation.reason"}
-)
-
-// summarize reads a masked payload for lists: the id of its object, and one line with status, amount, reason and the merchant's own number.
+// summarize reads a masked payload for lists, in the shapes of reference section 8.3: the id of its object, and one line with status, amount, reason and the merchant's own number.
 func summarize(payload []byte, test bool) (objectID, summary string) {
 	if test {
 		return "", "Test notification"
 	}
 	data := dataOf(payload)
-	objectID = clip(clean(first(data, objectPlaces)), maxObjectID)
-	status := first(data, statusPlaces)
-	head := strings.TrimSpace(status + " " + strings.TrimSpace(amount(data)))
-	parts := []string{head}
-	if reason := first(data, reasonPlaces); reason != status {
+	objectID = clip(clean(first(data, "id", "details.id", "transactionResult.details.id", "linkId", "transactionId", "invoiceNumber", "invoiceInformation.invoiceNumber",
+		"reconciliationId", "referenceNumber", "requestId")), maxObjectID)
+	status := first(data, "status", "outcome", "details.status", "transactionResult.details.status", "processorInformation.eventStatus", "state", "reason")
+	parts := []string{strings.TrimSpace(status + " " + amount(data))}
+	if reason := first(data, "reason", "errorInformation.reason", "details.errorInformation.reason"); reason != status {
 		parts = append(parts, reason)
 	}
-	if state := tokenState(data); state != "" && state != status {
+	if state := tokenState(data); state != status {
 		parts = append(parts, state)
 	}
-	if invoice := first(data, invoicePlaces); invoice != "" {
+	if invoice := first(data, "invoiceNumber", "invoiceInformation.invoiceNumber"); invoice != "" {
 		parts = append(parts, "invoice "+invoice)
 	} else {
-		parts = append(parts, first(data, orderPlaces))
+		parts = append(parts, first(data, "clientReferenceInformation.code", "details.clientReferenceInformation.code", "transactionResult.details.clientReferenceInformation.code", "referenceNumber"))
 	}
 	var line strings.Builder
 	for _, p := range parts {
@@ -59,11 +46,17 @@ func summarize(payload []byte, test bool) (objectID, summary string) {
 }
 
 func amount(data any) string {
-	sum := first(data, amountPlaces)
+	for _, prefix := range [...]string{"", "details.", "transactionResult.details."} {
+		details := prefix + "orderInformation.amountDetails."
+		if sum := first(data, details+"authorizedAmount", details+"totalAmount", details+"amount"); sum != "" {
+			return strings.TrimSpace(sum + " " + first(data, details+"currency"))
+		}
+	}
+	sum := first(data, "totalAmount", "amount", "invoiceBalance", "balanceAmount")
 	if sum == "" {
 		return ""
 	}
-	return sum + " " + first(data, currencyPlaces)
+	return strings.TrimSpace(sum + " " + first(data, "currency"))
 }
 
 // tokenState is the state of the token that a token notification is about.
@@ -103,7 +96,7 @@ func dataOf(payload []byte) any {
 }
 
 // first returns the first text or number that stands at one of the places.
-func first(data any, places []string) string {
+func first(data any, places ...string) string {
 	for _, place := range places {
 		if found := text(data, place); found != "" {
 			return found

@@ -28,20 +28,6 @@ const (
 	ReasonEnvelopeMismatch = "envelope_mismatch"
 )
 
-var reasons = []struct {
-	err    error
-	reason string
-}{
-	{cybs.ErrSignatureMissing, ReasonSignatureMissing},
-	{cybs.ErrSignatureMalformed, ReasonSignatureMalformed},
-	{cybs.ErrKeyUnknown, ReasonKeyUnknown},
-	{cybs.ErrKeyEmpty, ReasonKeyEmpty},
-	{cybs.ErrKeyExpired, ReasonKeyExpired},
-	{cybs.ErrTimestampTooOld, ReasonTimestampTooOld},
-	{cybs.ErrTimestampTooNew, ReasonTimestampTooNew},
-	{cybs.ErrSignatureMismatch, ReasonSignatureMismatch},
-}
-
 // verdict is what was found about a delivery, with what it says of itself.
 type verdict struct {
 	verdict      store.Verdict
@@ -95,12 +81,23 @@ func verify(in cybs.VerifyInput, h http.Header) (cybs.Verification, error) {
 }
 
 func reasonOf(err error) string {
-	for _, known := range reasons {
+	for _, known := range [...]struct {
+		err    error
+		reason string
+	}{
+		{cybs.ErrSignatureMissing, ReasonSignatureMissing},
+		{cybs.ErrSignatureMalformed, ReasonSignatureMalformed},
+		{cybs.ErrKeyUnknown, ReasonKeyUnknown},
+		{cybs.ErrKeyEmpty, ReasonKeyEmpty},
+		{cybs.ErrKeyExpired, ReasonKeyExpired},
+		{cybs.ErrTimestampTooOld, ReasonTimestampTooOld},
+		{cybs.ErrTimestampTooNew, ReasonTimestampTooNew},
+	} {
 		if errors.Is(err, known.err) {
 			return known.reason
 		}
 	}
-	return ReasonSignatureMismatch // cybs.Verify returns no other error
+	return ReasonSignatureMismatch // the only other that cybs.Verify returns
 }
 
 // explain says what came and what was expected. It names ids of keys and never what they are made of.
