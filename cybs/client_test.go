@@ -92,13 +92,20 @@ func TestEveryCallMeetsTrouble(t *testing.T) {
 	for _, op := range apiCalls(t) {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			t.Run("nobody listens", op.nobodyListens)
-			t.Run("a cancelled context wins", op.cancelled)
-			t.Run("an error status is an APIError", op.errorStatus)
-			t.Run("broken JSON is a malformed answer", op.brokenJSON)
-			t.Run("an oversized answer is refused", op.oversized)
-			t.Run("a redirect is not followed", op.redirect)
-			t.Run("only idempotent calls are repeated", op.repeated)
+			for name, test := range map[string]func(*testing.T){
+				"nobody listens":                     op.nobodyListens,
+				"a cancelled context wins":           op.cancelled,
+				"an error status is an APIError":     op.errorStatus,
+				"broken JSON is a malformed answer":  op.brokenJSON,
+				"an oversized answer is refused":     op.oversized,
+				"a redirect is not followed":         op.redirect,
+				"only idempotent calls are repeated": op.repeated,
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t)
+				})
+			}
 		})
 	}
 }
@@ -286,7 +293,7 @@ func TestGivenHTTPClientIsNotChanged(t *testing.T) {
 		t.Error("the given client was changed")
 	}
 	own := newTestClientOf(t, Config{BaseURL: "https://example.test", Credentials: testCredentials(t)})
-	if own.http == http.DefaultClient || own.http.Timeout == 0 || own.http.Transport == http.DefaultTransport {
+	if own.http == http.DefaultClient || own.http.Timeout == 0 || own.http.Transport == http.DefaultTransport { //nolint:forbidigo // to see that it is not used
 		t.Error("the own client must have a transport and a time limit of its own")
 	}
 }
@@ -386,9 +393,9 @@ func TestSecretsNeverShow(t *testing.T) {
 		"48 49 50 51", "0x30, 0x31", "30 31 32 33",
 	}
 	for name, v := range map[string]any{
-		"secret": secret, "credentials": creds, "pointer": &creds, "config": cfg, "client": client, "client value": *client, //nolint:govet // printed only
+		"secret": secret, "credentials": creds, "pointer": &creds, "config": cfg, "client": client, "client value": *client,
 		"key": Key{ID: "k", Secret: secret}, "signature key": SignatureKey{KeyID: "k", Key: secret},
-		"certificate": certificate, "client with certificate": *signing, //nolint:govet // printed only
+		"certificate": certificate, "client with certificate": *signing,
 		"OAuth credentials": OAuthCredentials{ClientID: "c", ClientSecret: secret}, "MLE key": MLEKey{Certificate: certificate},
 		"MLE keys": MLEKeys{Keys: []MLEKey{{Certificate: certificate}}}, "MLE": MLE{ResponseKey: &MLEKey{Certificate: certificate}},
 		"known key": KnownKey{Key: Key{ID: "k", Secret: secret}}, "explain input": ExplainInput{Keys: []KnownKey{{Key: Key{Secret: secret}}}},

@@ -65,7 +65,7 @@ const (
 	// deprecated and has announced its end twice, so it is not the default.
 	HTTPSignature Scheme = "http-signature"
 	// JWTSharedSecret sends a JSON Web Token of version 2, signed by HMAC-SHA256 with the same shared secret.
-	JWTSharedSecret Scheme = "jwt-shared-secret"
+	JWTSharedSecret Scheme = "jwt-shared-secret" //nolint:gosec // the name of a scheme, no credential
 	// JWTP12 sends a JSON Web Token of version 2, signed by RS256 with the private key of a certificate.
 	JWTP12 Scheme = "jwt-p12"
 	// JWTP12V1 sends the token of SDKs before February 2026: it carries the certificate and binds nothing but the body.

@@ -70,7 +70,7 @@ func unescaped(compact []byte) []byte {
 		for _, r := range text {
 			switch {
 			case r == '"' || r == '\\':
-				dst = append(dst, '\\', byte(r))
+				dst = utf8.AppendRune(append(dst, '\\'), r)
 			case r < ' ':
 				dst = appendControl(dst, r)
 			default:
@@ -140,7 +140,7 @@ func escapedASCII(literal []byte) []byte {
 	for _, r := range string(literal) {
 		switch {
 		case r < utf8.RuneSelf:
-			dst = append(dst, byte(r))
+			dst = utf8.AppendRune(dst, r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
 			dst = appendEscape(appendEscape(dst, high), low)

@@ -64,11 +64,13 @@ func TestKeyRequestSaysOnlyWhatWasAsked(t *testing.T) {
 		want string
 	}{
 		{
-			"nothing", SignatureKeyOptions{},
+			"nothing",
+			SignatureKeyOptions{},
 			`{"clientRequestAction":"CREATE","keyInformation":{"provider":"nrtd","tenant":"my_org","keyType":"sharedSecret","organizationId":"my_org"}}`,
 		},
 		{
-			"everything", SignatureKeyOptions{ExpiryDays: 30, Reference: "r"},
+			"everything",
+			SignatureKeyOptions{ExpiryDays: 30, Reference: "r"},
 			`{"clientReferenceInformation":{"code":"r"},"clientRequestAction":"CREATE","keyInformation":{"provider":"nrtd","tenant":"my_org","keyType":"sharedSecret","organizationId":"my_org","expiryDuration":"30"}}`,
 		},
 	} {

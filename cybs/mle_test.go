@@ -205,7 +205,7 @@ func TestFailuresOfOpeningHaveTheirReason(t *testing.T) {
 		if !errors.Is(err, tc.want) || opened == nil || opened.Header.KeyID != tc.kid {
 			t.Errorf("%s: got %+v, %v, want %v", tc.name, opened, err, tc.want)
 		}
-		if tc.want == ErrNotEncrypted {
+		if errors.Is(tc.want, ErrNotEncrypted) {
 			continue
 		}
 		n, err := OpenNotification(http.Header{"V-C-Webhook-Id": {"w"}}, []byte(tc.body), MLEKeys{Keys: tc.keys})

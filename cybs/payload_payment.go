@@ -146,8 +146,11 @@ func (m members) amounts() Amounts {
 		a = Amounts{Total: details.text("totalAmount"), Authorized: details.text("authorizedAmount"), Currency: details.text("currency"), Extra: details.rest()}
 	})
 	for _, service := range [...]struct{ member, amount string }{
-		{"refundAmountDetails", "refundAmount"}, {"creditAmountDetails", "creditAmount"}, {"voidAmountDetails", "voidAmount"},
-		{"reversalAmountDetails", "reversedAmount"}, {"captureAmountDetails", "captureAmount"},
+		{"refundAmountDetails", "refundAmount"},
+		{"creditAmountDetails", "creditAmount"},
+		{"voidAmountDetails", "voidAmount"},
+		{"reversalAmountDetails", "reversedAmount"},
+		{"captureAmountDetails", "captureAmount"},
 	} {
 		m.nested(service.member, func(details members) {
 			details.fill(&a.Amount, service.amount)

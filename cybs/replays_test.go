@@ -43,7 +43,7 @@ func TestReplayLimitsAreCheckedBeforeSending(t *testing.T) {
 		{"hours and a window", both, "excludes startTime"},
 	} {
 		var requests atomic.Int32
-		c, _ := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { requests.Add(1) })
+		c, _ := newTestClient(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 		err := c.Replay(t.Context(), "w", tc.replay)
 		if tc.want == "" && (err != nil || requests.Load() != 1) {
 			t.Errorf("%s: got %v after %d requests, want it sent", tc.name, err, requests.Load())

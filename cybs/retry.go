@@ -118,8 +118,11 @@ func (p RetryPolicy) Validate() error {
 		name  string
 		value int
 	}{
-		{"firstRetry", p.FirstRetry}, {"interval", p.Interval}, {"numberOfRetries", p.NumberOfRetries},
-		{"repeatSequenceCount", p.RepeatSequenceCount}, {"repeatSequenceWaitTime", p.RepeatSequenceWaitTime},
+		{"firstRetry", p.FirstRetry},
+		{"interval", p.Interval},
+		{"numberOfRetries", p.NumberOfRetries},
+		{"repeatSequenceCount", p.RepeatSequenceCount},
+		{"repeatSequenceWaitTime", p.RepeatSequenceWaitTime},
 	} {
 		if f.value < 0 {
 			v.add(f.name, "must not be negative")

@@ -89,7 +89,8 @@ func TestValidateNamesTheFields(t *testing.T) {
 		{"unknown algorithm", RetryPolicy{Algorithm: "EXPONENTIAL", FirstRetry: 1}, []string{"algorithm"}},
 		{"ratio of nothing", RetryPolicy{Algorithm: Geometric, FirstRetry: 1, NumberOfRetries: 3}, []string{"interval"}},
 		{
-			"everything negative", RetryPolicy{Arithmetic, -1, -1, -1, -1, -1, false},
+			"everything negative",
+			RetryPolicy{Arithmetic, -1, -1, -1, -1, -1, false},
 			[]string{"firstRetry", "interval", "numberOfRetries", "repeatSequenceCount", "repeatSequenceWaitTime"},
 		},
 		{"too many", RetryPolicy{Algorithm: Arithmetic, NumberOfRetries: MaxScheduleRetries + 1}, []string{"numberOfRetries"}},

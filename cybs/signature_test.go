@@ -292,7 +292,9 @@ func BenchmarkVerify(b *testing.B) {
 		name, signed string
 		pinned       Variant
 	}{
-		{"payload-raw", payload, VariantPayloadRaw}, {"body", body, VariantBody}, {"body-unpinned", body, ""},
+		{"payload-raw", payload, VariantPayloadRaw},
+		{"body", body, VariantBody},
+		{"body-unpinned", body, ""},
 		{"mismatch", "x", ""},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
