@@ -56,13 +56,13 @@ func (s *Server) listNotifications(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(f, signalNotifications, paths.Notifications), ui.NewRowsCount{Count: n, Most: maxCounted, One: "new notification", Many: "new notifications"}))
+		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(c, f, signalNotifications, paths.Notifications), ui.NewRowsCount{Count: n, Most: maxCounted, One: "new notification", Many: "new notifications"}))
 	}
 	list, err := s.notificationList(c, f)
 	if err != nil {
 		return err
 	}
-	if f.page.NewerThan != (store.ID{}) && list.Pager.Newer == "" && !s.partial(c) {
+	if !f.page.NewerThan.IsZero() && list.Pager.Newer == "" && len(f.problems) == 0 && !s.partial(c) {
 		// The beginning is reached: show it in full, under the address where new rows appear.
 		return c.Redirect(http.StatusSeeOther, f.href(paths.Notifications))
 	}
@@ -72,7 +72,7 @@ func (s *Server) listNotifications(c echo.Context) error {
 	page := s.page(c, "Notifications", describe("What Cybersource told us and we could verify, newest first."))
 	return s.render(c, f.statusCode(), notifications.ListView(notifications.ListPage{
 		Page: page, Filter: f.notificationForm(), Range: f.rangeForm(paths.Notifications, page.Zone.Label), Problems: f.problems, List: list,
-		Live: s.liveTail(f, signalNotifications, paths.Notifications),
+		Live: s.liveTail(c, f, signalNotifications, paths.Notifications),
 	}))
 }
 
@@ -251,12 +251,12 @@ func (s *Server) clock(c echo.Context) ui.Clock {
 }
 
 // liveTail keeps the beginning of a list up to date; further pages and past time ranges do not change.
-func (s *Server) liveTail(f *filters, sig signal, path string) ui.LiveTail {
+func (s *Server) liveTail(c echo.Context, f *filters, sig signal, path string) ui.LiveTail {
 	if !f.first() || len(f.problems) > 0 || f.values.Has(toParam) && !strings.HasPrefix(f.values.Get(toParam), "-") {
 		return ui.LiveTail{}
 	}
 	return ui.LiveTail{
-		Stream: s.liveURL(), Event: string(sig), Refresh: f.href(path), Target: "#list", On: f.live,
+		Stream: s.liveURL(c), Event: string(sig), Refresh: f.href(path), Target: "#list", On: f.live,
 		Count: countAddress(f.href(path, liveParam, "")),
 	}
 }

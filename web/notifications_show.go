@@ -132,8 +132,11 @@ func (n *shown) tabs() []ui.Tab {
 		count = strconv.Itoa(len(n.deliveries))
 	}
 	tabs := []ui.Tab{
-		{Label: "Payload", Href: payloadTab}, {Label: "Headers", Href: headersTab}, {Label: "Verification", Href: verificationTab},
-		{Label: "Deliveries", Href: deliveriesTab, Count: count}, {Label: "Raw record", Href: recordTab},
+		{Label: "Payload", Href: payloadTab},
+		{Label: "Headers", Href: headersTab},
+		{Label: "Verification", Href: verificationTab},
+		{Label: "Deliveries", Href: deliveriesTab, Count: count},
+		{Label: "Raw record", Href: recordTab},
 	}
 	return tabLinks(n.tab, func(changes ...string) string {
 		if changes[1] == payloadTab {
@@ -156,10 +159,13 @@ func (n *shown) attempts() []ui.Tab {
 }
 
 func (n *shown) facts() notifications.Facts {
-	sc := n.filters.scope
+	sc, happened := n.filters.scope, n.EventOrganization
+	if o, ok := sc.organization(n.OrganizationID); ok && o.OrganizationID == happened {
+		happened = "" // where it was subscribed, as mostly
+	}
 	return notifications.Facts{
 		ID: n.ID.String(), EventType: n.EventType, Product: productName(n.ProductID), Summary: n.Summary, ObjectID: n.ObjectID, ReceivedAt: n.ReceivedAt,
-		EventDate: n.EventDate, Organization: sc.organizationName(n.OrganizationID), EventOrganization: n.EventOrganization,
+		EventDate: n.EventDate, Organization: sc.organizationName(n.OrganizationID), EventOrganization: happened,
 		Subscription: sc.subscriptionName(n.SubscriptionID), SubscriptionHref: paths.ShowSubscription(n.SubscriptionID), Bytes: int64(n.BodyBytes),
 	}
 }

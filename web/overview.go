@@ -67,7 +67,7 @@ func (s *Server) showOverview(c echo.Context) error {
 	}
 	p := overview.Page{Page: s.page(c, "Overview", describe(houseText(h))), Now: now, Steps: h.steps(whyNotCreate(c))}
 	if len(h.subscriptions) > 0 {
-		p.Live = ui.LiveTail{Stream: s.liveURL(), Event: string(signalNotifications), Refresh: paths.With(paths.Overview, fromParam, c.QueryParam(fromParam)), Target: "#now"}
+		p.Live = ui.LiveTail{Stream: s.liveURL(c), Event: string(signalNotifications), Refresh: paths.With(paths.Overview, fromParam, c.QueryParam(fromParam)), Target: "#now"}
 	}
 	return s.render(c, http.StatusOK, overview.View(p))
 }
@@ -176,7 +176,8 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 		Clock: clock, Tiles: h.tiles(clock), Chart: h.chart(r, clock), SubscriptionsHref: paths.Subscriptions,
 		RejectedHref: paths.With(paths.Rejected, fromParam, dayRange), RecentHref: paths.Notifications, Keys: h.endingKeys(),
 		Build: []ui.Pair{
-			{Name: "Version", Value: orWord(s.version, "development")}, {Name: "Environment", Value: s.environment},
+			{Name: "Version", Value: orWord(s.version, "development")},
+			{Name: "Environment", Value: s.environment},
 			{Name: "Schema", Value: fmt.Sprintf("migration %d, complete", h.schema)},
 		},
 	}

@@ -76,6 +76,13 @@ func (a *archive) delivery(at time.Time, body string, change ...func(*store.Deli
 	return d
 }
 
+// retry is another attempt at what a delivery says, with a trace id and so a body of its own.
+func (a *archive) retry(of *store.Delivery, at time.Time, number int) *store.Delivery {
+	d := a.delivery(at, fmt.Sprintf(`{"retryNumber":%d}`, number)+string(of.Body), func(d *store.Delivery) { d.RetryNumber, d.RequestType, d.EventDate = number, "RETRY", of.EventDate })
+	a.described[d.ID] = describeBody(*of)
+	return d
+}
+
 func rejectedFor(reason string) func(*store.Delivery) {
 	return func(d *store.Delivery) {
 		d.Verdict, d.Reason, d.ReasonDetail, d.Answered, d.Variant = store.Rejected, reason, "What was found in this very delivery.", http.StatusUnauthorized, ""

@@ -43,13 +43,13 @@ func (s *Server) listRejected(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(f, signalRejected, paths.Rejected), ui.NewRowsCount{Count: n, Most: maxCounted, One: "delivery more was rejected", Many: "deliveries more were rejected"}))
+		return s.render(c, http.StatusOK, ui.LiveNew(s.liveTail(c, f, signalRejected, paths.Rejected), ui.NewRowsCount{Count: n, Most: maxCounted, One: "delivery more was rejected", Many: "deliveries more were rejected"}))
 	}
 	list, err := s.rejectedList(c, f)
 	if err != nil {
 		return err
 	}
-	if f.page.NewerThan != (store.ID{}) && list.Pager.Newer == "" && !s.partial(c) {
+	if !f.page.NewerThan.IsZero() && list.Pager.Newer == "" && len(f.problems) == 0 && !s.partial(c) {
 		return c.Redirect(http.StatusSeeOther, f.href(paths.Rejected))
 	}
 	if s.partial(c) {
@@ -58,7 +58,7 @@ func (s *Server) listRejected(c echo.Context) error {
 	page := s.page(c, "Rejected", describe("Requests that reached an endpoint and could not be verified. Each was refused, kept, and given a reason."))
 	return s.render(c, f.statusCode(), rejected.ListView(rejected.ListPage{
 		Page: page, Filter: f.rejectedForm(), Range: f.rangeForm(paths.Rejected, page.Zone.Label), Problems: f.problems, List: list,
-		Live: s.liveTail(f, signalRejected, paths.Rejected),
+		Live: s.liveTail(c, f, signalRejected, paths.Rejected),
 	}))
 }
 

@@ -36,7 +36,7 @@ type Facts struct {
 	ReceivedAt        time.Time
 	EventDate         string // as sent; without a zone in today's form
 	Organization      string
-	EventOrganization string
+	EventOrganization string // where it happened, when that is another one
 	Subscription      string
 	SubscriptionHref  string
 	Bytes             int64

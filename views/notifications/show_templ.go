@@ -474,7 +474,7 @@ func facts(c ui.Clock, f Facts) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if f.EventOrganization != "" && f.EventOrganization != f.Organization {
+				if f.EventOrganization != "" {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<span class=\"hint\">event happened in ")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
