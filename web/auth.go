@@ -23,6 +23,7 @@ type visit struct {
 	changed       bool // data must be saved before the answer
 	user          store.User
 	organizations []store.Organization
+	position      string // of live changes, from before anything was read
 }
 
 const visitKey = "visit"
@@ -85,7 +86,7 @@ func (s *Server) readVisit(c echo.Context) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{session: session}
+	v := &visit{session: session, position: s.live.position()}
 	v.data, _ = session.Values[dataKey].(sessionData)
 	id, _ := session.Values[userKey].(int64)
 	if id == 0 {

@@ -19,13 +19,13 @@ const (
 	streamWrite    = 10 * time.Second       // a client that takes nothing for so long is gone
 )
 
-// liveURL is the address a live page streams from. It carries the position at which the page was made, so that what changes
-// between the page and its stream is told.
+// liveURL is the address a live page streams from. It carries the position from before the page was read, so that what
+// changes between that and the stream is told.
 //
 // hx-sse dispatches named events on the element that has hx-sse:connect; a part refetches itself with
 // hx-trigger="notifications from:closest [hx-sse\:connect]" or an ancestor's. The names are those of signal.
-func (s *Server) liveURL() string {
-	return paths.With(paths.LiveNotifications, "since", s.live.position())
+func (s *Server) liveURL(c echo.Context) string {
+	return paths.With(paths.LiveNotifications, "since", mustVisit(c).position)
 }
 
 // streamChanges tells a page what kind of thing has changed, as server-sent events without content: the page asks again for
@@ -45,8 +45,10 @@ func (s *Server) streamChanges(c echo.Context) error {
 	}
 	stream, err := s.live.subscribe(currentUser(c).ID, since)
 	if err != nil {
+		// Still an event stream: hx-sse then comes again, later and later, instead of showing a page in place of the stream.
 		h.Set("Retry-After", "30")
-		return userError(http.StatusTooManyRequests, "Too many live pages are open. Close some, or reload when you look again.", err)
+		w.WriteHeader(http.StatusTooManyRequests)
+		return nil
 	}
 	defer stream.close()
 	return s.pump(c, stream)

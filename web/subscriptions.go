@@ -67,7 +67,7 @@ func (s *Server) listSubscriptions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list := s.subscriptionList(organizations(c), all, sums, q)
+	list := s.subscriptionList(c, all, sums, q)
 	if len(list.Items) == 0 && list.Filter == nil {
 		list.Steps = firstSteps(len(organizations(c)) > 0, whyNotCreate(c))
 	}

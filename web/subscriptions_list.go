@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/subscriptions"
@@ -43,8 +45,9 @@ func mentions(v store.Subscription, text string) bool {
 	return slices.ContainsFunc(remembered, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
-func (s *Server) subscriptionList(known []store.Organization, all []store.Subscription, sums []store.SubscriptionTraffic, q subscriptionQuery) subscriptions.List {
-	l := subscriptions.List{Href: q.href(), Stream: s.liveURL(), ShowOrganization: len(known) > 1}
+func (s *Server) subscriptionList(c echo.Context, all []store.Subscription, sums []store.SubscriptionTraffic, q subscriptionQuery) subscriptions.List {
+	known := organizations(c)
+	l := subscriptions.List{Href: q.href(), Stream: s.liveURL(c), ShowOrganization: len(known) > 1}
 	if len(all) == 0 && q.empty() {
 		return l
 	}

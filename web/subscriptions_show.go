@@ -71,7 +71,7 @@ func (s *Server) renderSubscription(c echo.Context, status int, v store.Subscrip
 		return err
 	}
 	tab := c.QueryParam("tab")
-	show := subscriptions.Show{State: state, Notices: notices, Stream: s.liveURL()}
+	show := subscriptions.Show{State: state, Notices: notices, Stream: s.liveURL(c)}
 	switch tab {
 	case tabConfiguration:
 		show.Configuration, err = s.configurationOf(ctx, v, o)
