@@ -70,8 +70,13 @@ type Attempt struct {
 }
 
 var attemptColumns = []ui.Column{
-	{Label: "Attempt"}, {Label: "Arrived"}, {Label: "Verdict"}, {Label: "Answered", Numeric: true},
-	{Label: "Trace id"}, {Label: "Source", Wide: true}, {Label: "Duplicates", Numeric: true},
+	{Label: "Attempt"},
+	{Label: "Arrived"},
+	{Label: "Verdict"},
+	{Label: "Answered", Numeric: true},
+	{Label: "Trace id"},
+	{Label: "Source", Wide: true},
+	{Label: "Duplicates", Numeric: true},
 }
 
 // tlsVersion is the version alone; the cipher suite is its tip.

@@ -67,6 +67,10 @@ type Key struct {
 }
 
 var subscriptionColumns = []ui.Column{
-	{Label: "Subscription"}, {Label: "Status"}, {Label: "Now", Wide: true}, {Label: "Last received"},
-	{Label: "Verified, 24 h", Numeric: true}, {Label: "Rejected, 24 h", Numeric: true},
+	{Label: "Subscription"},
+	{Label: "Status"},
+	{Label: "Now", Wide: true},
+	{Label: "Last received"},
+	{Label: "Verified, 24 h", Numeric: true},
+	{Label: "Rejected, 24 h", Numeric: true},
 }

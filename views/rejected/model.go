@@ -82,8 +82,13 @@ type Facts struct {
 }
 
 var columns = []ui.Column{
-	{Label: "Received"}, {Label: "Reason"}, {Label: "Claims to be", Wide: true}, {Label: "Key id"}, {Label: "Source"},
-	{Label: "Size", Numeric: true}, {Label: "Subscription"},
+	{Label: "Received"},
+	{Label: "Reason"},
+	{Label: "Claims to be", Wide: true},
+	{Label: "Key id"},
+	{Label: "Source"},
+	{Label: "Size", Numeric: true},
+	{Label: "Subscription"},
 }
 
 func orDash(s string) string {
