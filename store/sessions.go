@@ -63,8 +63,12 @@ func (s *Store) DeleteSession(ctx context.Context, idHash []byte) error {
 	return mapError("delete session", err)
 }
 
-// DeleteExpiredSessions removes what has expired and returns how many rows that were.
+// DeleteExpiredSessions removes sessions that have expired and returns how many those were. It also forgets failed sign-ins of
+// more than a day ago, which lock nobody any more.
 func (s *Store) DeleteExpiredSessions(ctx context.Context) (int64, error) {
+	if _, err := s.pool.Exec(ctx, "DELETE FROM sign_in_failures WHERE last_at < $1", s.now().Add(-24*time.Hour)); err != nil {
+		return 0, mapError("forget failed sign-ins", err)
+	}
 	tag, err := s.pool.Exec(ctx, "DELETE FROM sessions WHERE expires_at <= $1", s.now())
 	return tag.RowsAffected(), mapError("delete expired sessions", err)
 }

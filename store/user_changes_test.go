@@ -126,3 +126,31 @@ func TestSessionThatHasEndedIsNotBroughtBack(t *testing.T) {
 		t.Errorf("it came back: %v", err)
 	}
 }
+
+func TestOldFailuresAreForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := storetest.New(t, func(c *store.Config) { c.Now = func() time.Time { return now } })
+	failures := func() (n int) {
+		t.Helper()
+		if err := s.Pool().QueryRow(t.Context(), "SELECT count(*) FROM sign_in_failures").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := s.RecordSignInFailure(t.Context(), "email:old"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		later time.Duration
+		want  int
+	}{{23 * time.Hour, 1}, {2 * time.Hour, 0}} {
+		now = now.Add(step.later)
+		if _, err := s.DeleteExpiredSessions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := failures(); got != step.want {
+			t.Errorf("after %s more: %d failures remembered, want %d", step.later, got, step.want)
+		}
+	}
+}
