@@ -240,7 +240,7 @@ func (f RejectedFilter) where() where {
 	w := where{}
 	w.add("verdict = 'rejected'")
 	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
-	w.addIf(f.Organizations != nil, "organization_id = ANY(?)", f.Organizations)
+	w.addOrganizations(f.Organizations)
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addRange(f.From, f.To)

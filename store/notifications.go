@@ -90,7 +90,7 @@ type NotificationFilter struct {
 func (f NotificationFilter) where() where {
 	w := where{}
 	w.addIf(f.OrganizationID != 0, "organization_id = ?", f.OrganizationID)
-	w.addIf(f.Organizations != nil, "organization_id = ANY(?)", f.Organizations)
+	w.addOrganizations(f.Organizations)
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.ProductID != "", "product_id = ?", f.ProductID)
 	w.addIf(f.EventType != "", "event_type = ?", f.EventType)

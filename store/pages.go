@@ -48,6 +48,17 @@ func (w *where) addIf(wanted bool, condition string, args ...any) {
 	}
 }
 
+// addOrganizations narrows to any of several; nil does not. A single one is compared, because an array keeps Postgres from reading the
+// organization's index in order.
+func (w *where) addOrganizations(ids []int64) {
+	switch {
+	case len(ids) == 1:
+		w.add("organization_id = ?", ids[0])
+	case ids != nil:
+		w.add("organization_id = ANY(?)", ids)
+	}
+}
+
 // addRange bounds the id by times of arrival, which prunes partitions.
 func (w *where) addRange(from, to time.Time) {
 	w.addIf(!from.IsZero(), "id >= ?", FloorID(from))
