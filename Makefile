@@ -39,6 +39,12 @@ unit: e2e/node_modules/.package-lock.json ## all Go tests with the race detector
 e2e: e2e/node_modules/.package-lock.json ## the browser tests alone
 	$(TOOL) gotestsum --format testname -- -count=1 -timeout 20m ./e2e/...
 
+# make unit kills the server three times.
+TORTURE_ROUNDS ?= 20
+.PHONY: torture
+torture: ## kill the server under load again and again: what was answered 200 is stored, once
+	TORTURE_ROUNDS=$(TORTURE_ROUNDS) $(TOOL) gotestsum --format testname -- -count=1 -timeout 60m -run TestNothingAnswered200IsLost ./e2e
+
 .PHONY: generate
 generate: ## regenerate *_templ.go from *.templ
 	$(TOOL) templ generate

@@ -1,0 +1,268 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/migrations"
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/embedded"
+	"github.com/switchboardhq/switchboard/web/receiver"
+)
+
+// tortureRounds says how often the server is killed; `make torture` asks for more than the default.
+const (
+	tortureRounds        = "TORTURE_ROUNDS"
+	defaultTortureRounds = 3
+	tortureSenders       = 12
+	acknowledgedPerRound = 300 // that many answers of 200 are waited for before each kill
+	failurePause         = 5 * time.Millisecond
+)
+
+// TestNothingAnswered200IsLost posts notifications without pause while the server is killed with SIGKILL and started again. Each
+// notification is sent, byte for byte the same, until it was answered 200, as a sender does who cannot know what became of it.
+func TestNothingAnswered200IsLost(t *testing.T) {
+	t.Parallel()
+	rounds := defaultTortureRounds
+	if text := os.Getenv(tortureRounds); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil || rounds < 1 {
+			t.Fatalf("%s is %q: want a positive number", tortureRounds, text)
+		}
+	}
+	h := newTortured(t)
+	p := newProgram(t, h.dir, "ENCRYPTION_KEY="+h.encryptionKey, "LOG_LEVEL=warn")
+	p.start(t)
+	running := true
+	t.Cleanup(func() {
+		if running {
+			p.kill(t)
+		}
+	})
+	stop := h.sendWithoutPause(t, p)
+	for round := range rounds {
+		h.awaitAcknowledged(t, (round+1)*acknowledgedPerRound)
+		p.kill(t)
+		p.start(t)
+		h.receiver.Store(&p.Receiver)
+	}
+	h.awaitAcknowledged(t, (rounds+1)*acknowledgedPerRound)
+	acknowledged := stop()
+	p.stop(t)
+	running = false
+	t.Logf("%d notifications answered 200, %d attempts failed, over %d kills", len(acknowledged), h.failed.Load(), rounds)
+	h.check(t, acknowledged)
+}
+
+// tortured is the data folder of a server with one subscription, and what is sent to it.
+type tortured struct {
+	dir           string
+	encryptionKey string
+	sealer        *store.Sealer
+	key           cybs.Key
+	token         string
+	webhookID     string
+	receiver      atomic.Pointer[string] // address
+	acknowledged  atomic.Int64
+	failed        atomic.Int64
+	progress      chan struct{} // after each answer of 200
+}
+
+func newTortured(t *testing.T) *tortured {
+	t.Helper()
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	h := &tortured{
+		dir: t.TempDir(), encryptionKey: base64.StdEncoding.EncodeToString(raw), token: store.NewEndpointToken(), webhookID: "11111111-2222-3333-4444-555555555555",
+		key: cybs.Key{ID: "torture-key", Secret: cybs.Secret(raw)}, progress: make(chan struct{}, 1),
+	}
+	master, err := store.ParseSealingKey(h.encryptionKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.sealer, err = store.NewSealer(master); err != nil {
+		t.Fatal(err)
+	}
+	h.withStore(t, h.seed)
+	return h
+}
+
+// withStore runs fn on the server's private database while the server does not run.
+func (h *tortured) withStore(t *testing.T, fn func(*testing.T, *store.Store)) {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: filepath.Join(h.dir, "postgres"), AllowInstall: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if err := server.Stop(ctx); err != nil {
+			t.Errorf("stop the database: %v", err)
+		}
+	}()
+	if _, err := migrations.Up(t.Context(), server.URL()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), store.Config{URL: server.URL(), Sealer: h.sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fn(t, s)
+}
+
+func (h *tortured) seed(t *testing.T, s *store.Store) {
+	t.Helper()
+	audit := store.AuditEntry{Actor: "test", Action: "seed"}
+	o, err := s.InsertOrganization(t.Context(), store.Organization{OrganizationID: "tortured", Environment: "sandbox", Name: "Tortured", MerchantID: "tortured"}, nil, audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.InsertSignatureKey(t.Context(), store.SignatureKey{OrganizationID: o.ID, KeyID: h.key.ID, Key: store.Secret(h.key.Secret)}); err != nil {
+		t.Fatal(err)
+	}
+	sub, _, err := s.InsertSubscription(t.Context(), store.Subscription{
+		OrganizationID: o.ID, Name: "tortured", Scope: "SELF", SecurityType: "KEY", Products: []store.SubscribedProduct{{ProductID: "tokenManagement", EventTypes: []string{"tms.networktoken.updated"}}},
+		RetryPolicy: store.RetryPolicy{Algorithm: "ARITHMETIC", FirstRetry: 1, Interval: 1, NumberOfRetries: 3},
+	}, h.token, audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.RecordActual(t.Context(), sub.ID, store.ActualSubscription{WebhookID: h.webhookID, Status: store.StatusActive}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sendWithoutPause starts the senders. stop ends them and returns the trace ids that were answered 200.
+func (h *tortured) sendWithoutPause(t *testing.T, p *program) (stop func() []string) {
+	t.Helper()
+	h.receiver.Store(&p.Receiver)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var sending sync.WaitGroup
+	acknowledged := make([][]string, tortureSenders)
+	transport := &http.Transport{MaxIdleConnsPerHost: tortureSenders}
+	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	for i := range tortureSenders {
+		sending.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				trace := fmt.Sprintf("trace-%d-%d", i, n)
+				if h.sendUntilAcknowledged(ctx, client, trace) {
+					acknowledged[i] = append(acknowledged[i], trace)
+				}
+			}
+		})
+	}
+	end := sync.OnceFunc(func() {
+		cancel()
+		sending.Wait()
+		transport.CloseIdleConnections()
+	})
+	t.Cleanup(end)
+	return func() []string {
+		end()
+		var all []string
+		for _, list := range acknowledged {
+			all = append(all, list...)
+		}
+		return all
+	}
+}
+
+func (h *tortured) sendUntilAcknowledged(ctx context.Context, client *http.Client, trace string) bool {
+	payload := `{"data":{"id":"` + trace + `","status":"ACTIVE"},"organizationId":"tortured"}`
+	body := fmt.Appendf(nil, `{"eventType":"tms.networktoken.updated","webhookId":%q,"productId":"tokenManagement","organizationId":"tortured","eventDate":"2026-11-22T10:00:00","transactionTraceId":%q,"retryNumber":0,"payload":%s}`,
+		h.webhookID, trace, payload)
+	again := time.NewTicker(failurePause)
+	defer again.Stop()
+	for first := true; ctx.Err() == nil; first = false {
+		if !first { // the machine is needed for starting the server
+			<-again.C
+		}
+		url, _ := receiver.EndpointURLs("http://"+*h.receiver.Load(), h.token)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+		if err != nil {
+			return false
+		}
+		req.Header.Set("v-c-signature", cybs.Sign(h.key, time.Now(), []byte(payload)))
+		res, err := client.Do(req)
+		if err != nil {
+			h.failed.Add(1) // the server is being killed or started
+			continue
+		}
+		_ = res.Body.Close() // the status is what counts
+		if res.StatusCode == http.StatusOK {
+			h.acknowledged.Add(1)
+			select {
+			case h.progress <- struct{}{}:
+			default:
+			}
+			return true
+		}
+		h.failed.Add(1)
+	}
+	return false
+}
+
+func (h *tortured) awaitAcknowledged(t *testing.T, n int) {
+	t.Helper()
+	deadline := time.NewTimer(2 * time.Minute)
+	defer deadline.Stop()
+	for h.acknowledged.Load() < int64(n) {
+		select {
+		case <-h.progress:
+		case <-deadline.C:
+			t.Fatalf("%d answered 200 within two minutes, want %d; %d attempts failed", h.acknowledged.Load(), n, h.failed.Load())
+		}
+	}
+}
+
+// check looks for everything that was acknowledged, in the database and grouped into notifications.
+func (h *tortured) check(t *testing.T, acknowledged []string) {
+	t.Helper()
+	h.withStore(t, func(t *testing.T, s *store.Store) {
+		rows, err := s.Pool().Query(t.Context(), `SELECT d.trace_id, count(*), count(n.id) FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id
+			WHERE d.verdict = 'verified' GROUP BY 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		stored, grouped := make(map[string]int), make(map[string]int)
+		for rows.Next() {
+			var trace string
+			var n, m int
+			if err := rows.Scan(&trace, &n, &m); err != nil {
+				t.Fatal(err)
+			}
+			stored[trace], grouped[trace] = n, m
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, trace := range acknowledged {
+			if stored[trace] != 1 || grouped[trace] != 1 {
+				t.Errorf("%s was answered 200 and is stored %d times, in %d notifications; want 1 and 1", trace, stored[trace], grouped[trace])
+			}
+		}
+		var waiting, rejected int
+		if err := s.Pool().QueryRow(t.Context(), "SELECT (SELECT count(*) FROM grouping_queue), (SELECT count(*) FROM deliveries WHERE verdict = 'rejected')").Scan(&waiting, &rejected); err != nil {
+			t.Fatal(err)
+		}
+		if waiting != 0 || rejected != 0 {
+			t.Errorf("%d deliveries wait for grouping and %d were rejected, want none", waiting, rejected)
+		}
+	})
+}
