@@ -16,21 +16,24 @@ import (
 // object, deactivateflag at the top as the guide prints it. Names match without
 // case, as encoding/json does.
 type subscriptionRequest struct {
-	Name           *string          `json:"name"`
-	Description    *string          `json:"description"`
-	OrganizationID *string          `json:"organizationId"`
-	Products       *[]productInput  `json:"products"`
-	ProductID      *string          `json:"productId"`
-	EventTypes     *[]string        `json:"eventTypes"`
-	WebhookURL     *string          `json:"webhookUrl"`
-	HealthCheckURL *string          `json:"healthCheckUrl"`
-	Scope          json.RawMessage  `json:"notificationScope"`
-	RetryPolicy    *policyInput     `json:"retryPolicy"`
-	DeactivateFlag json.RawMessage  `json:"deactivateflag"`
-	Security       *securityInput   `json:"securityPolicy"`
-	Status         *string          `json:"status"`
-	Attributes     *json.RawMessage `json:"additionalAttributes"`
+	Name           *string         `json:"name"`
+	Description    *string         `json:"description"`
+	OrganizationID *string         `json:"organizationId"`
+	Products       *[]productInput `json:"products"`
+	ProductID      *string         `json:"productId"`
+	EventTypes     *[]string       `json:"eventTypes"`
+	WebhookURL     *string         `json:"webhookUrl"`
+	HealthCheckURL *string         `json:"healthCheckUrl"`
+	Scope          json.RawMessage `json:"notificationScope"`
+	RetryPolicy    *policyInput    `json:"retryPolicy"`
+	DeactivateFlag json.RawMessage `json:"deactivateflag"`
+	Security       *securityInput  `json:"securityPolicy"`
+	Status         *string         `json:"status"`
+	Attributes     *attributes     `json:"additionalAttributes"`
 }
+
+// attributes are free, and kept as they came.
+type attributes []map[string]string
 
 type productInput struct {
 	ProductID  string   `json:"productId"`
@@ -46,6 +49,7 @@ type policyInput struct {
 	DeactivateFlag  json.RawMessage `json:"deactivateFlag"`
 	RepeatCount     json.RawMessage `json:"repeatSequenceCount"`
 	RepeatWait      json.RawMessage `json:"repeatSequenceWaitTime"`
+	Attributes      *attributes     `json:"additionalAttributes"`
 }
 
 type securityInput struct {
@@ -239,6 +243,9 @@ func (in *input) retryPolicy(sub *subscription, req subscriptionRequest) {
 		in.number("retryPolicy.repeatSequenceCount", r.RepeatCount, &p.RepeatSequenceCount)
 		in.number("retryPolicy.repeatSequenceWaitTime", r.RepeatWait, &p.RepeatSequenceWaitTime)
 		in.boolean("retryPolicy.deactivateFlag", r.DeactivateFlag, &p.DeactivateFlag)
+		if r.Attributes != nil {
+			sub.RetryAttributes = *r.Attributes
+		}
 	}
 	in.boolean("deactivateflag", req.DeactivateFlag, &p.DeactivateFlag)
 	sub.RetryPolicy = p

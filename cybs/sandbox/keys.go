@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/switchboardhq/switchboard/cybs"
 )
@@ -32,13 +33,21 @@ type oauthClient struct {
 
 // keyRequest is the body of both key calls.
 type keyRequest struct {
-	ClientReference json.RawMessage `json:"clientReferenceInformation"`
-	Action          string          `json:"clientRequestAction"`
-	Key             *keyInformation `json:"keyInformation"`
+	ClientReference *clientReference `json:"clientReferenceInformation"`
+	Action          string           `json:"clientRequestAction"`
+	Key             *keyInformation  `json:"keyInformation"`
 
 	// organization is whom the key is kept for.
 	organization string
 }
+
+// clientReference is the client's own id of a request.
+type clientReference struct {
+	Code string `json:"code,omitempty"`
+}
+
+// maxReferenceRunes is the published limit of a client's reference.
+const maxReferenceRunes = 50
 
 // missing returns an error for each empty value of the pairs name, value.
 func missing(pairs ...string) []fieldError {
@@ -74,12 +83,12 @@ type keyError struct {
 }
 
 type keyAnswer struct {
-	SubmitTime      string          `json:"submitTimeUtc"`
-	Status          string          `json:"status"`
-	Reason          string          `json:"reason,omitempty"`
-	Message         string          `json:"message,omitempty"`
-	ClientReference json.RawMessage `json:"clientReferenceInformation,omitempty"`
-	Key             keyInformation  `json:"keyInformation"`
+	SubmitTime      string           `json:"submitTimeUtc"`
+	Status          string           `json:"status"`
+	Reason          string           `json:"reason,omitempty"`
+	Message         string           `json:"message,omitempty"`
+	ClientReference *clientReference `json:"clientReferenceInformation,omitempty"`
+	Key             keyInformation   `json:"keyInformation"`
 }
 
 // defaultKeyLife is how long keys without expiryDuration were seen to last.
@@ -141,6 +150,9 @@ func (s *Sandbox) readKeyRequest(c *call) (keyRequest, time.Duration, error) {
 		"keyInformation.organizationId", k.OrganizationID, "keyInformation.keyType", k.KeyType)
 	if len(bad) > 0 {
 		return req, 0, s.keyProblem(req, bad...)
+	}
+	if ref := req.ClientReference; ref != nil && utf8.RuneCountInString(ref.Code) > maxReferenceRunes {
+		return req, 0, s.keyProblem(req, fieldError{"clientReferenceInformation.code", reasonInvalid})
 	}
 	if !s.tenancyAllowed(req) {
 		return req, 0, s.keyProblem(req, fieldError{"keyInformation.provider", reasonInvalid}, fieldError{"keyInformation.tenant", reasonInvalid})

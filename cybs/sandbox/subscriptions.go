@@ -37,11 +37,13 @@ type subscription struct {
 	Scope          scope
 	RetryPolicy    cybs.RetryPolicy
 	Security       securityPolicy
-	Attributes     json.RawMessage
-	ArrayPayload   bool // set by SetArrayPayload
-	Status         cybs.Status
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	Attributes     attributes `json:",omitempty"`
+	// RetryAttributes are those of the retry policy.
+	RetryAttributes attributes `json:",omitempty"`
+	ArrayPayload    bool       // set by SetArrayPayload
+	Status          cybs.Status
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
 	// Deactivated remembers that a person set INACTIVE, which no ping undoes.
 	Deactivated bool
 	// Unhealthy remembers that the last ping, or a message's last retry, failed.
@@ -175,7 +177,7 @@ type webhook struct {
 	Status         cybs.Status         `json:"status"`
 	RetryPolicy    any                 `json:"retryPolicy"`
 	Security       securityPolicy      `json:"securityPolicy"`
-	Attributes     json.RawMessage     `json:"additionalAttributes,omitempty"`
+	Attributes     attributes          `json:"additionalAttributes,omitempty"`
 	Version        string              `json:"version"`
 	DeliveryType   string              `json:"deliveryType"`
 	Scope          string              `json:"notificationScope"`
@@ -187,7 +189,7 @@ func (s *Sandbox) show(sub *subscription, flat bool) webhook {
 	w := webhook{
 		OrganizationID: sub.OrganizationID, Products: sub.Products, WebhookID: sub.ID, Name: sub.Name,
 		Description: sub.Description, WebhookURL: sub.WebhookURL, HealthCheckURL: sub.HealthCheckURL,
-		CreatedOn: s.layoutTime(sub.CreatedAt), Status: sub.Status, RetryPolicy: s.showRetryPolicy(sub.RetryPolicy),
+		CreatedOn: s.layoutTime(sub.CreatedAt), Status: sub.Status, RetryPolicy: s.showRetryPolicy(sub),
 		Security: sub.Security, Attributes: sub.Attributes, Version: "3", DeliveryType: "nrtdCentral", Scope: sub.Scope.Kind,
 	}
 	if !sub.UpdatedAt.IsZero() {
@@ -204,7 +206,8 @@ func (s *Sandbox) show(sub *subscription, flat bool) webhook {
 
 func (s *Sandbox) layoutTime(t time.Time) string { return t.UTC().Format(s.cfg.API.TimeLayout) }
 
-func (s *Sandbox) showRetryPolicy(p cybs.RetryPolicy) any {
+func (s *Sandbox) showRetryPolicy(sub *subscription) any {
+	p := sub.RetryPolicy
 	type policy[N, B any] struct {
 		Algorithm       cybs.Algorithm `json:"algorithm"`
 		FirstRetry      N              `json:"firstRetry"`
@@ -213,14 +216,17 @@ func (s *Sandbox) showRetryPolicy(p cybs.RetryPolicy) any {
 		DeactivateFlag  B              `json:"deactivateFlag"`
 		RepeatCount     N              `json:"repeatSequenceCount"`
 		RepeatWait      N              `json:"repeatSequenceWaitTime"`
+		Attributes      attributes     `json:"additionalAttributes,omitempty"`
 	}
 	if s.cfg.API.RetryPolicyText {
 		return policy[string, string]{
 			p.Algorithm, strconv.Itoa(p.FirstRetry), strconv.Itoa(p.Interval), strconv.Itoa(p.NumberOfRetries),
 			strconv.FormatBool(p.DeactivateFlag), strconv.Itoa(p.RepeatSequenceCount), strconv.Itoa(p.RepeatSequenceWaitTime),
+			sub.RetryAttributes,
 		}
 	}
 	return policy[int, bool]{
 		p.Algorithm, p.FirstRetry, p.Interval, p.NumberOfRetries, p.DeactivateFlag, p.RepeatSequenceCount, p.RepeatSequenceWaitTime,
+		sub.RetryAttributes,
 	}
 }
