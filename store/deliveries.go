@@ -251,7 +251,7 @@ func (f RejectedFilter) where() where {
 func (s *Store) ListRejected(ctx context.Context, f RejectedFilter) (PageOf[Delivery], error) {
 	w := f.where()
 	sql, args := f.Page.query("SELECT "+deliverySelect+" FROM deliveries", &w)
-	rows, _ := s.pool.Query(ctx, sql, args...)
+	rows, _ := s.pool.Query(ctx, sql, planned(args)...)
 	list, err := pgx.CollectRows(rows, scanDelivery)
 	if err != nil {
 		return PageOf[Delivery]{}, mapError("list rejected deliveries", err)
@@ -265,6 +265,6 @@ func (s *Store) CountNewerRejected(ctx context.Context, f RejectedFilter, than I
 	w.add("id > ?", than)
 	w.args = append(w.args, most)
 	var n int
-	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM deliveries"+w.sql()+placeholder(" LIMIT ", len(w.args))+") newer", w.args...).Scan(&n)
+	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM deliveries"+w.sql()+placeholder(" LIMIT ", len(w.args))+") newer", planned(w.args)...).Scan(&n)
 	return n, mapError("count newer rejected deliveries", err)
 }

@@ -123,7 +123,7 @@ func (f NotificationFilter) where() where {
 func (s *Store) ListNotifications(ctx context.Context, f NotificationFilter) (PageOf[Notification], error) {
 	w := f.where()
 	sql, args := f.Page.query(notificationSelect+" FROM notifications", &w)
-	rows, _ := s.pool.Query(ctx, sql, args...)
+	rows, _ := s.pool.Query(ctx, sql, planned(args)...)
 	list, err := pgx.CollectRows(rows, scanNotification)
 	if err != nil {
 		return PageOf[Notification]{}, mapError("list notifications", err)
@@ -137,7 +137,7 @@ func (s *Store) CountNewer(ctx context.Context, f NotificationFilter, than ID, m
 	w.add("id > ?", than)
 	w.args = append(w.args, most)
 	var n int
-	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM notifications"+w.sql()+placeholder(" LIMIT ", len(w.args))+") newer", w.args...).Scan(&n)
+	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM notifications"+w.sql()+placeholder(" LIMIT ", len(w.args))+") newer", planned(w.args)...).Scan(&n)
 	return n, mapError("count newer notifications", err)
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Page asks for a part of a list ordered by ID, newest first. Zero asks for the newest 50.
@@ -73,6 +75,10 @@ func (w *where) sql() string {
 }
 
 func placeholder(text string, n int) string { return fmt.Sprintf("%s$%d", text, n) }
+
+// planned has Postgres plan a statement for these very arguments each time. A plan made once for any arguments reads a whole table in
+// order of time to find the rows of an organization or product that has none.
+func planned(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) }
 
 // query asks for one row more than the page shows, to know whether there is more.
 func (p Page) query(selectFrom string, w *where) (string, []any) {
