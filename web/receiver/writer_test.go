@@ -118,11 +118,34 @@ func (d *door) hold(t *testing.T) (release func()) {
 	return release
 }
 
+// occupy keeps the only writer busy with one delivery until the returned function is called: what comes then waits in the queue.
+func (d *door) occupy(t *testing.T) (release func()) {
+	t.Helper()
+	unlock := d.hold(t)
+	answered := make(chan int, 1)
+	go func() { answered <- d.signed(t, notice{trace: "occupies"}.body()).StatusCode }()
+	d.awaitLockedInsert(t)
+	return func() {
+		t.Helper()
+		unlock()
+		if status := <-answered; status != http.StatusOK {
+			t.Errorf("the first delivery was answered %d, want 200", status)
+		}
+	}
+}
+
+func (d *door) awaitLockedInsert(t *testing.T) {
+	t.Helper()
+	d.await(t, "a waiting insert", func() bool {
+		return d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
+	})
+}
+
 func TestRefusedRowFailsAlone(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, func(c *receiver.Config) { c.Writers = 1; c.CommitTimeout = patience })
 	d.refuse(t, "trace_id <> 'poison' AND body_bytes <> 4000")
-	release := d.hold(t)
+	release := d.occupy(t)
 	fatal := notice{trace: "poison"}.body() // of 4,000 bytes, so that nothing of it can be stored
 	fatal = append(fatal, make([]byte, 4000-len(fatal))...)
 	for i := len(fatal) - 1; fatal[i] == 0; i-- {
@@ -143,8 +166,7 @@ func TestRefusedRowFailsAlone(t *testing.T) {
 			}
 		})
 	})
-	// One batch is held; the others wait and will share the next.
-	d.await(t, "a full queue", func() bool { return d.gauge(t, "switchboard_queue_length") >= good })
+	d.await(t, "a queue", func() bool { return d.gauge(t, "switchboard_queue_length") == good+2 })
 	release()
 	sending.Wait()
 	for i, status := range answered {
@@ -156,7 +178,7 @@ func TestRefusedRowFailsAlone(t *testing.T) {
 			t.Errorf("delivery %d was answered %d, want %d", i, status, want)
 		}
 	}
-	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE trace_id <> ''"); n != good {
+	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE trace_id NOT IN ('', 'occupies')"); n != good {
 		t.Errorf("%d good ones stored, want %d", n, good)
 	}
 	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE trace_id = '' AND reason_detail LIKE 'The database refused%' AND body_bytes <> 4000"); n != 1 {
@@ -187,7 +209,7 @@ func TestFullQueueAnswers503AtOnce(t *testing.T) {
 	d := newDoor(t, func(c *receiver.Config) {
 		c.QueueSize, c.Writers, c.MaxBatch, c.RetryAfter, c.CommitTimeout = 2, 1, 1, 7*time.Second, patience
 	})
-	release := d.hold(t)
+	release := d.occupy(t)
 	var ok, refused atomic.Int32
 	var sending sync.WaitGroup
 	sending.Go(func() {
@@ -203,11 +225,11 @@ func TestFullQueueAnswers503AtOnce(t *testing.T) {
 			}
 		})
 	})
-	d.await(t, "refusals while the database stands still", func() bool { return refused.Load() >= 17 })
+	d.await(t, "refusals while the database stands still", func() bool { return refused.Load() == 18 })
 	release()
 	sending.Wait()
-	if ok.Load() != 3 || d.deliveries(t) != 3 {
-		t.Errorf("%d answered 200 and %d stored, want 3: one with the writer and two in the queue", ok.Load(), d.deliveries(t))
+	if ok.Load() != 2 || d.deliveries(t) != 3 {
+		t.Errorf("%d answered 200 and %d stored, want the two in the queue, and three with the one before them", ok.Load(), d.deliveries(t))
 	}
 }
 
@@ -257,14 +279,14 @@ func TestDatabaseAwayAnswers503AndRecovers(t *testing.T) {
 func TestStopCommitsAndGroupsWhatWaits(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, func(c *receiver.Config) { c.Writers = 1; c.MaxBatch = 4; c.CommitTimeout = patience })
-	release := d.hold(t)
+	release := d.occupy(t)
 	const waiting = 15
 	var answered [waiting]int
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		concurrently(waiting, func(i int) { answered[i] = d.signed(t, notice{trace: fmt.Sprint(i), retry: i}.body()).StatusCode })
 	})
-	d.await(t, "a queue", func() bool { return d.gauge(t, "switchboard_queue_length") >= waiting-4 })
+	d.await(t, "a queue", func() bool { return d.gauge(t, "switchboard_queue_length") == waiting })
 	stopped := make(chan struct{})
 	go func() {
 		d.stop(t)
@@ -282,7 +304,7 @@ func TestStopCommitsAndGroupsWhatWaits(t *testing.T) {
 			t.Errorf("delivery %d was answered %d, want 200", i, status)
 		}
 	}
-	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE trace_id <> 'late'"); n != waiting {
+	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE trace_id NOT IN ('late', 'occupies')"); n != waiting {
 		t.Errorf("%d stored, want %d", n, waiting)
 	}
 	if n := d.count(t, "SELECT count(*) FROM grouping_queue"); n != 0 {
@@ -301,9 +323,7 @@ func TestClientThatHangsUpDoesNotStopItsCommit(t *testing.T) {
 		body := notice{}.body()
 		d.abandon(ctx, t, body, cybs.Sign(d.key, time.Now(), body))
 	}()
-	d.await(t, "a waiting insert", func() bool {
-		return d.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
-	})
+	d.awaitLockedInsert(t)
 	cancel()
 	<-sent
 	release()
