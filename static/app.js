@@ -329,7 +329,7 @@
 
   on("htmx:sse:before:message", (e) => {
     const box = closest(e, "[data-live]");
-    if (box && e.detail.message.event === box.dataset.event) arrived();
+    if (box && box.dataset.event.split(" ").includes(e.detail.message.event)) arrived();
   });
   // While the connection was lost, something may have come.
   on("htmx:sse:after:connection", () => { settle(); if (live.seen) arrived(); live.seen = true; });

@@ -5,7 +5,7 @@ package ui
 type LiveTail struct {
 	// Stream is the address of the server-sent events; empty connects to nothing.
 	Stream string
-	// Event is the name of the events that say the list has changed.
+	// Event names the events that say the list has changed, with spaces between several.
 	Event string
 	// Refresh is the list's address with its present query.
 	Refresh string
