@@ -24,7 +24,7 @@ type events struct {
 
 func openEvents(t *testing.T, c *webtest.Client, path string) *events {
 	t.Helper()
-	e := &events{t: t, resp: c.Open(path), text: make(chan string, 100)} //nolint:bodyclose // close does, by Cleanup
+	e := &events{t: t, resp: c.Open(path), text: make(chan string, 100)}
 	if e.resp.StatusCode != http.StatusOK || e.resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("stream answered %d, %s", e.resp.StatusCode, e.resp.Header.Get("Content-Type"))
 	}

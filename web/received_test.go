@@ -34,7 +34,7 @@ type archive struct {
 // newArchive is a console with one subscription that has received nothing.
 func newArchive(tb testing.TB, options ...webtest.Option) *archive {
 	tb.Helper()
-	a := &archive{Server: webtest.New(tb, options...), tb: tb, described: map[store.ID]store.Description{}}
+	a := &archive{Server: webtest.New(tb, append(options, webtest.WithoutReceiver())...), tb: tb, described: map[store.ID]store.Description{}}
 	a.Subscription = a.subscribe(a.Organization, "Token events")
 	return a
 }
@@ -169,7 +169,7 @@ func newHouse(t *testing.T, events []string, options ...webtest.Option) *house {
 	}))
 	t.Cleanup(front.Close)
 	h := &house{tb: t}
-	h.Server = webtest.New(t, append(options, webtest.WithConsole(func(cfg *web.Config) {
+	h.Server = webtest.New(t, append(options, webtest.WithoutReceiver(), webtest.WithConsole(func(cfg *web.Config) {
 		cfg.EndpointURL = func(token string) (string, string) { return receiver.EndpointURLs(front.URL, token) }
 	}))...)
 	r, err := receiver.New(receiver.Config{Store: h.Store})

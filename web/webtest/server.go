@@ -55,6 +55,8 @@ type setup struct {
 	console []func(*web.Config)
 	store   []func(*store.Config)
 	sandbox []sandboxtest.Option
+
+	withoutReceiver bool
 }
 
 // WithConsole changes the console's configuration.
@@ -72,6 +74,11 @@ func WithSandbox(options ...sandboxtest.Option) Option {
 	return func(s *setup) { s.sandbox = append(s.sandbox, options...) }
 }
 
+// WithoutReceiver starts no receiver, for tests that file deliveries themselves: nothing listens where endpoints are.
+func WithoutReceiver() Option {
+	return func(s *setup) { s.withoutReceiver = true }
+}
+
 // New starts a console in the sandbox environment, with one organization, for one test.
 func New(tb testing.TB, options ...Option) *Server {
 	tb.Helper()
@@ -83,7 +90,10 @@ func New(tb testing.TB, options ...Option) *Server {
 	s.Store = storetest.New(tb, chosen.store...)
 	s.Sandbox = sandboxtest.New(tb, chosen.sandbox...)
 	s.Organization = s.seed()
-	receiverURL := s.startReceiver()
+	receiverURL := "http://127.0.0.1:1"
+	if !chosen.withoutReceiver {
+		receiverURL = s.startReceiver()
+	}
 
 	door := httptest.NewUnstartedServer(nil)
 	s.URL = "http://" + door.Listener.Addr().String()
