@@ -67,7 +67,10 @@ func (s *Server) showOverview(c echo.Context) error {
 	}
 	p := overview.Page{Page: s.page(c, "Overview", describe(houseText(h))), Now: now, Steps: h.steps(whyNotCreate(c))}
 	if len(h.subscriptions) > 0 {
-		p.Live = ui.LiveTail{Stream: s.liveURL(c), Event: string(signalNotifications), Refresh: paths.With(paths.Overview, fromParam, c.QueryParam(fromParam)), Target: "#now"}
+		p.Live = ui.LiveTail{
+			Stream: s.liveURL(c), Event: string(signalNotifications) + " " + string(signalRejected) + " " + string(signalSubscriptions),
+			Refresh: paths.With(paths.Overview, fromParam, c.QueryParam(fromParam)), Target: "#now", On: true,
+		}
 	}
 	return s.render(c, http.StatusOK, overview.View(p))
 }
