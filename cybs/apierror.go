@@ -60,9 +60,9 @@ func (s *looseStr) UnmarshalJSON(b []byte) error {
 }
 
 // newAPIError reads an answer that is not a success.
-func newAPIError(method, path string, resp *http.Response, body []byte, now time.Time) *APIError {
+func newAPIError(op call, resp *http.Response, body []byte, now time.Time) *APIError {
 	e := &APIError{
-		Method: method, Path: cleanText(path, maxErrorText), StatusCode: resp.StatusCode,
+		Method: op.method, Path: cleanText(op.path, maxErrorText), StatusCode: resp.StatusCode,
 		CorrelationID: cleanText(resp.Header.Get("V-C-Correlation-Id"), maxErrorWord),
 		RetryAfter:    parseRetryAfter(resp.Header.Get("Retry-After"), now),
 	}
@@ -70,15 +70,16 @@ func newAPIError(method, path string, resp *http.Response, body []byte, now time
 	if err := json.Unmarshal(body, &w); err != nil && !json.Valid(body) {
 		e.foreign = len(bytes.TrimSpace(body)) > 0
 	} // else a member has a type that was never seen, and the others are read all the same
+	show := func(s looseStr, limit int) string { return errorText(withoutSecret(string(s), op.secret), limit) }
 	key := w.KeyInformation
-	e.Status = errorText(w.Status, maxErrorWord)
-	e.Reason = errorText(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
+	e.Status = show(w.Status, maxErrorWord)
+	e.Reason = show(firstOf(w.Reason, key.ErrorInformation.Reason), maxErrorWord)
 	message := firstOf(w.Message, key.Message, key.ErrorInformation.Message, w.Response.Message)
 	if len(w.Errors) > 0 {
-		e.Reason = errorText(firstOf(looseStr(e.Reason), w.Errors[0].Type), maxErrorWord)
+		e.Reason = show(firstOf(looseStr(e.Reason), w.Errors[0].Type), maxErrorWord)
 		message = firstOf(message, w.Errors[0].Message)
 	}
-	e.Message = errorText(message, maxErrorText)
+	e.Message = show(message, maxErrorText)
 	if e.Message == "" {
 		e.Message = fallbackMessage(resp)
 	}
@@ -87,8 +88,8 @@ func newAPIError(method, path string, resp *http.Response, body []byte, now time
 			break
 		}
 		e.Details = append(e.Details, FieldError{
-			Field:  errorText(d.Field, maxErrorWord),
-			Reason: errorText(d.Reason, maxErrorText),
+			Field:  show(d.Field, maxErrorWord),
+			Reason: show(d.Reason, maxErrorText),
 		})
 	}
 	return e
@@ -163,6 +164,22 @@ var (
 	cardPattern  = regexp.MustCompile(`\b\d(?:[ -]?\d){12,18}\b`)
 	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/_-]{40,}(?:[=.][A-Za-z0-9+/_=.-]*)?`)
 )
+
+// minRedacted is the shortest text that is treated as a secret: taking out every single letter helps nobody.
+const minRedacted = 4
+
+// withoutSecret takes a secret that was sent out of a text, as it is and as JSON writes it. It comes before cutting, which
+// could leave half of it.
+func withoutSecret(text string, secret Secret) string {
+	if len(secret) < minRedacted {
+		return text
+	}
+	text = strings.ReplaceAll(text, string(secret), redacted)
+	if quoted, err := encodeJSON(string(secret)); err == nil { // a string, so it does not fail
+		text = strings.ReplaceAll(text, string(quoted[1:len(quoted)-1]), redacted)
+	}
+	return text
+}
 
 // redactText takes out of a message what servers are known to echo: card numbers, keys and tokens.
 func redactText(s string) string {

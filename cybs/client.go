@@ -198,6 +198,8 @@ type call struct {
 	body   any    // nil sends none
 	accept string // empty means acceptJSON
 	header http.Header
+	// secret is a secret in the body, which no error may repeat.
+	secret Secret
 	// idempotent calls are repeated after failures that may be passing.
 	idempotent bool
 }
@@ -254,7 +256,7 @@ func (c *Client) attempt(ctx context.Context, op call, body []byte) ([]byte, err
 	}
 	answer, err = c.mle.unseal(answer)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		refused := newAPIError(op.method, op.path, resp, answer, c.now())
+		refused := newAPIError(op, resp, answer, c.now())
 		if err != nil {
 			return nil, fmt.Errorf("%w (its body is encrypted: %w)", refused, err)
 		}

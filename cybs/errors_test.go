@@ -1,11 +1,17 @@
 package cybs
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -46,7 +52,7 @@ func TestAPIErrorReadsEveryShape(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got := newAPIError("GET", "/x", &http.Response{StatusCode: tc.status, Header: http.Header{}}, []byte(tc.body), vectorNow())
+			got := newAPIError(call{method: "GET", path: "/x"}, &http.Response{StatusCode: tc.status, Header: http.Header{}}, []byte(tc.body), vectorNow())
 			tc.want.Method, tc.want.Path, tc.want.StatusCode = "GET", "/x", tc.status
 			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(APIError{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("differs (-want +got):\n%s", diff)
@@ -60,7 +66,7 @@ func TestAPIErrorIsBoundedAndRedacted(t *testing.T) {
 	body := `{"status":"` + strings.Repeat("s", 39) + ` ` + strings.Repeat("long ", 1000) + `","message":"card 4111 1111 1111 1111 and ` + testSecretText +
 		` and eyJhbGciOiJIUzI1NiIsImtpZCI6ImtleS1zZXJpYWwtMSJ9.eyJ4IjoxfQ.c2ln\u0000 ` + strings.Repeat("ü", 5000) +
 		`","details":[` + strings.TrimSuffix(strings.Repeat(`{"field":"4111111111111111","reason":"x"},`, 200), ",") + `]}`
-	e := newAPIError("GET", "/x", &http.Response{StatusCode: 400, Header: http.Header{}}, []byte(body), vectorNow())
+	e := newAPIError(call{method: "GET", path: "/x"}, &http.Response{StatusCode: 400, Header: http.Header{}}, []byte(body), vectorNow())
 	text := e.Error()
 	if len(text) > 6000 || len(e.Details) != maxErrorDetails {
 		t.Errorf("got %d bytes, %d details", len(text), len(e.Details))
@@ -108,5 +114,63 @@ func TestAPIErrorIsWhatItMeans(t *testing.T) {
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%v: got %v, want %v", &tc.err, got, tc.want)
 		}
+	}
+}
+
+// TestErrorsRepeatNoSecret has a server that echoes all it got, as some do in their errors.
+func TestErrorsRepeatNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{"hunter2", `hun"ter\2`, "<hunter&2>", "4111"} {
+		for _, scheme := range []Scheme{HTTPSignature, JWTSharedSecret} {
+			c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Errorf("read: %v", err)
+				}
+				echo, err := json.Marshal(map[string]any{
+					"message": "bad: " + string(body), "reason": r.Header.Get("Authorization"),
+					"details": []any{map[string]any{"field": "key", "reason": "is " + secret}, map[string]any{"field": r.Header.Get("Signature")}},
+				})
+				if err != nil {
+					t.Errorf("encode: %v", err)
+				}
+				answer(http.StatusBadRequest, string(echo))(w, r)
+			}, func(cfg *Config) { cfg.Credentials.Scheme = scheme })
+			_, err := c.StoreOAuthCredentials(t.Context(), "my_org", OAuthCredentials{"c", Secret(secret)}, KeyOptions{})
+			var api *APIError
+			if !errors.As(err, &api) {
+				t.Fatalf("got %v, want an *APIError", err)
+			}
+			for _, needle := range []string{secret, strings.Trim(strconv.Quote(secret), `"`), "eyJ", testSecretText} {
+				if strings.Contains(err.Error(), needle) {
+					t.Errorf("%s: %q shows in %v", scheme, needle, err)
+				}
+			}
+			if scheme == HTTPSignature && regexp.MustCompile(`signature="[A-Za-z0-9+/]{20}`).MatchString(err.Error()) {
+				t.Errorf("the signature shows in %v", err)
+			}
+		}
+	}
+}
+
+func TestTimeLimitIsNoAPIError(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	c, waits := newTestClient(t, func(http.ResponseWriter, *http.Request) { <-release }, func(cfg *Config) {
+		limited := *cfg.HTTPClient
+		limited.Timeout = 20 * time.Millisecond
+		cfg.HTTPClient = &limited
+	})
+	defer close(release)
+	_, err := c.GetSubscription(t.Context(), "w")
+	var api *APIError
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &api) || !errors.As(err, &timeout) || !timeout.Timeout() || len(waits.waited) != defaultMaxAttempts-1 {
+		t.Errorf("got %v after %d pauses, want a time-out after all attempts", err, len(waits.waited))
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	if _, err := c.GetSubscription(ctx, "w"); !errors.Is(err, context.DeadlineExceeded) || len(waits.waited) != defaultMaxAttempts-1 {
+		t.Errorf("got %v, want the context's error and no more attempts", err)
 	}
 }

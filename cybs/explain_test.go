@@ -274,3 +274,30 @@ func BenchmarkExplainForgedMegabyte(b *testing.B) {
 		}
 	}
 }
+
+// TestRewritingIsWhatOtherLibrariesWrite has one text as each of them writes it.
+func TestRewritingIsWhatOtherLibrariesWrite(t *testing.T) {
+	t.Parallel()
+	const literal = "{\"a\":\"<é/😀\\\"\\\\\\n\\u0001>\",\"b\":[1,2.50,null]}"
+	for name, tc := range map[string]struct{ got, want string }{
+		"without escapes": {string(unescaped([]byte(`{"a":"\u003c\u00E9\/\ud83d\ude00\"\\\n\u0001\u003e","b":[1,2.50,null]}`))), literal},
+		"PHP":             {string(escapedSlashes([]byte(literal))), `{"a":"<é\/😀\"\\\n\u0001>","b":[1,2.50,null]}`},
+		"Go":              {string(escapedHTML([]byte(literal))), `{"a":"\u003cé/😀\"\\\n\u0001\u003e","b":[1,2.50,null]}`},
+		"Python":          {string(spaced(escapedASCII([]byte(literal)))), `{"a": "<\u00e9/\ud83d\ude00\"\\\n\u0001>", "b": [1, 2.50, null]}`},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s: got %s, want %s", name, tc.got, tc.want)
+		}
+	}
+	if forms := rewritten([]byte("no JSON")); forms != nil {
+		t.Errorf("got %v of what is no JSON", forms)
+	}
+	for _, broken := range [][]byte{{0x1f, 0x8b, 0}, {0x78, 0}, {0x78, 0x9c, 0xff}, {1}, nil} {
+		if forms := inflated(broken); forms != nil {
+			t.Errorf("got %v of %x", forms, broken)
+		}
+	}
+	if forms := inflated(deflated(t, strings.Repeat("0", maxInflated+10))); len(forms) != 1 || len(forms[0].bytes) != maxInflated {
+		t.Error("want a bomb cut off")
+	}
+}

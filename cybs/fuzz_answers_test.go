@@ -25,7 +25,7 @@ func FuzzAPIAnswers(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e := newAPIError("GET", "/x", &http.Response{StatusCode: 400, Header: http.Header{}}, body, vectorNow())
+		e := newAPIError(call{method: "GET", path: "/x"}, &http.Response{StatusCode: 400, Header: http.Header{}}, body, vectorNow())
 		text := e.Error()
 		if len(text) > 20_000 || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || cardPattern.MatchString(e.Message) {
 			t.Fatalf("error %q is not fit to be shown", text)
@@ -59,7 +59,7 @@ func FuzzTokens(f *testing.F) {
 	certificate := vectorMLEKey(f, "egress").Certificate
 	f.Fuzz(func(t *testing.T, merchant, portfolio, target, body, host string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://connected.example.test/", strings.NewReader(body))
-		if err != nil || merchant == "" || !utf8.ValidString(merchant+portfolio+host) {
+		if err != nil || merchant == "" || !utf8.ValidString(merchant) || !utf8.ValidString(portfolio) || !utf8.ValidString(host) {
 			return
 		}
 		req.URL.Path = target

@@ -154,7 +154,9 @@ func (c *Client) saveKey(ctx context.Context, path, accept string, opts KeyOptio
 		header.Set("v-c-permissions", opts.Permissions)
 	}
 	var r keyResponse
-	answer, err := c.do(ctx, call{method: http.MethodPost, path: path, body: req, accept: accept, header: header})
+	answer, err := c.do(ctx, call{
+		method: http.MethodPost, path: path, body: req, accept: accept, header: header, secret: Secret(req.Key.Key),
+	})
 	if err != nil {
 		return r, err
 	}

@@ -227,3 +227,46 @@ func TestEqualURL(t *testing.T) {
 		}
 	}
 }
+
+// TestInputsAreJSONByTheDefaultDialect compares what encoding/json makes of the inputs with what a client sends.
+func TestInputsAreJSONByTheDefaultDialect(t *testing.T) {
+	t.Parallel()
+	policy := RetryPolicy{Algorithm: Geometric, FirstRetry: 1, Interval: 2, NumberOfRetries: 3, DeactivateFlag: true}
+	oauth := SecurityPolicy{Type: SecurityOAuthJWT, ProxyType: "only read", OAuth: OAuthConfig{
+		URL: "u", TokenType: "Bearer", TokenExpiry: "365", KeyID: "k", Audience: "a", ClientID: "c", AssertionKeyID: "y", Scope: "s",
+	}}
+	custom := Scope{ScopeCustom, []string{"a"}}
+	in := SubscriptionInput{
+		Name: "n", Description: "d", OrganizationID: "o", Products: []SubscribedProduct{{"p", []string{"e"}}}, WebhookURL: "u",
+		HealthCheckURL: "h", RetryPolicy: &policy, SecurityPolicy: oauth, Scope: &custom,
+	}
+	patch := SubscriptionPatch{
+		Name: &in.Name, Description: &in.Description, OrganizationID: &in.OrganizationID, Products: in.Products,
+		WebhookURL: &in.WebhookURL, HealthCheckURL: &in.HealthCheckURL, RetryPolicy: &policy, SecurityPolicy: &oauth, Scope: &custom,
+	}
+	for _, tc := range []struct {
+		input any
+		call  func(c *Client) error
+	}{
+		{in, func(c *Client) error { _, err := c.CreateSubscription(t.Context(), in); return err }},
+		{patch, func(c *Client) error { _, err := c.UpdateSubscription(t.Context(), "w", patch); return err }},
+	} {
+		want, err := encodeJSON(tc.input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body, _ := sentBy(t, func(*Config) {}, tc.call)
+		if diff := cmp.Diff(string(want), body); diff != "" {
+			t.Errorf("%T differs (-JSON +sent):\n%s", tc.input, diff)
+		}
+	}
+	var back SubscriptionInput
+	b, err := json.Marshal(in)
+	if err == nil {
+		err = json.Unmarshal(b, &back)
+	}
+	in.SecurityPolicy.ProxyType = ""
+	if diff := cmp.Diff(in, back); err != nil || diff != "" {
+		t.Errorf("got %v, differs after reading it again (-want +got):\n%s", err, diff)
+	}
+}
