@@ -214,3 +214,5 @@ func (b *browser) keep(name string) {
 		b.tb.Fatal(err)
 	}
 }
+
+var errNothingThere = errors.New("nothing there")

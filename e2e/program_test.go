@@ -16,7 +16,7 @@ import (
 
 const (
 	adminEmail    = "ann@example.com"
-	adminPassword = "correct horse battery staple" //nolint:gosec // of a throw-away server
+	adminPassword = "correct horse battery staple"
 )
 
 // addresses is the file that the server writes once all its doors answer (design.md section 2).
@@ -60,7 +60,7 @@ func (p *program) start(tb testing.TB) {
 	tb.Helper()
 	p.output = &lockedBuffer{}
 	// Not bound to a context: the tests decide how it ends.
-	p.cmd = exec.CommandContext(context.WithoutCancel(tb.Context()), binary) //nolint:gosec // the binary that TestMain built
+	p.cmd = exec.CommandContext(context.WithoutCancel(tb.Context()), binary)
 	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -82,7 +82,7 @@ func (p *program) start(tb testing.TB) {
 			tb.Fatalf("server ended with %v:\n%s", p.cmd.ProcessState, p.output)
 		default:
 		}
-		content, err := os.ReadFile(file) //nolint:gosec // a folder of this test
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}

@@ -269,7 +269,6 @@ func mayImport() map[string][]string {
 		"views/styleguide":         {"views/*", "static"},
 		"views/*":                  {"views/layout", "views/ui", "views/paths", "static"},
 		"e2e":                      {"*"},
-		"keep":                     {"*"},
 	}
 }
 
