@@ -218,10 +218,12 @@
     if (el === tipped) return;
     hideTip();
     // The browser's own tip would show as well, so the title moves while ours is up.
-    const text = el.getAttribute("title");
+    const text = el.getAttribute("title") ?? el.textContent.trim();
     if (!text) return;
-    el.dataset.tip = text;
-    el.removeAttribute("title");
+    if (el.hasAttribute("title")) {
+      el.dataset.tip = text;
+      el.removeAttribute("title");
+    }
     tipped = el;
     tip.textContent = text;
     tip.showPopover?.();
@@ -234,13 +236,15 @@
 
   function hideTip() {
     if (!tipped) return;
-    tipped.setAttribute("title", tipped.dataset.tip);
+    if (tipped.dataset.tip) tipped.setAttribute("title", tipped.dataset.tip);
     delete tipped.dataset.tip;
     tipped = null;
     tip.hidePopover?.();
   }
 
-  const tipOf = (el) => el.closest("[title]") || (el.matches(".row-link") ? el.querySelector("[title]") : null);
+  // What is cut off is told whole.
+  const cut = (el) => { const c = el.closest(".table :is(td, th), .row-link, .about-text, .org-name"); return c && c.scrollWidth > c.clientWidth + 1 ? c : null; };
+  const tipOf = (el) => el.closest("[title]") || (el.matches(".row-link") ? el.querySelector("[title]") : null) || cut(el);
   on("pointerover", (e) => {
     if (e.pointerType === "touch" || !(e.target instanceof Element)) return;
     const el = tipOf(e.target);
@@ -268,6 +272,73 @@
   }
   addEventListener("hashchange", unfoldTarget);
   unfoldTarget();
+
+  /* ---- Finding in a payload -------------------------------------------------------- */
+
+  // Matches are painted over the text, which stays as it is.
+  const maxFound = 2000;
+  let found = { box: null, ranges: [], at: -1 };
+
+  function matches(box, wanted) {
+    const ranges = [];
+    const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (n) =>
+      n.parentElement.closest(".json-folded, .json-punct, .visually-hidden") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+    while (texts.nextNode() && ranges.length < maxFound) {
+      const text = texts.currentNode.data.toLowerCase();
+      for (let at = text.indexOf(wanted); at >= 0 && ranges.length < maxFound; at = text.indexOf(wanted, at + wanted.length)) {
+        const range = new Range();
+        range.setStart(texts.currentNode, at);
+        range.setEnd(texts.currentNode, at + wanted.length);
+        ranges.push(range);
+      }
+    }
+    return ranges;
+  }
+
+  function paintFound() {
+    if (!globalThis.Highlight) return;
+    CSS.highlights.set("found", new Highlight(...found.ranges));
+    const now = found.ranges[found.at];
+    if (now) CSS.highlights.set("found-now", Object.assign(new Highlight(now), { priority: 1 })); else CSS.highlights.delete("found-now");
+  }
+
+  function showFound(step) {
+    const count = found.ranges.length;
+    found.at = count ? (found.at + step + count) % count : -1;
+    const word = found.box.closest(".find").querySelector("[data-find-count]");
+    word.textContent = found.box.value.trim() === "" ? "" : count ? found.at + 1 + " of " + count + (count === maxFound ? "+" : "") : "None";
+    found.box.closest(".find").classList.toggle("find-none", word.textContent === "None");
+    paintFound();
+    const place = found.ranges[found.at]?.startContainer.parentElement;
+    for (let d = place?.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+    if (place) {
+      const box = found.ranges[found.at].getBoundingClientRect();
+      if (box.top < 140 || box.bottom > innerHeight - 40) scrollBy({ top: box.top - innerHeight / 2 });
+    }
+  }
+
+  on("input", (e) => {
+    const box = closest(e, "[data-find]");
+    if (!box) return;
+    const text = box.closest(".payload").querySelector("[data-json], .raw");
+    const wanted = box.value.trim().toLowerCase();
+    found = { box, ranges: wanted && text ? matches(text, wanted) : [], at: -1 };
+    showFound(1);
+  });
+
+  on("keydown", (e) => {
+    const box = closest(e, "[data-find]");
+    if (!box) return;
+    if (e.key === "Enter" && found.box === box) {
+      e.preventDefault();
+      showFound(e.shiftKey ? -1 : 1);
+    } else if (e.key === "Escape") {
+      e.preventDefault();
+      if (box.value === "") return box.blur();
+      box.value = "";
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  });
 
   /* ---- Live lists ---------------------------------------------------------------- */
 
@@ -373,12 +444,22 @@
     rows[Math.max(0, Math.min(rows.length - 1, at + step))]?.focus();
   }
 
+  function nextMode() {
+    const modes = all(".payload-bar .tab");
+    return modes[(modes.findIndex((m) => m.getAttribute("aria-current")) + 1) % modes.length];
+  }
+
   const keys = {
     "/": () => document.querySelector("[data-search]")?.focus(),
     "?": () => document.getElementById("shortcuts")?.showModal(),
     j: () => moveRow(1),
     k: () => moveRow(-1),
     y: () => (document.activeElement?.closest(".row, .pair, .id") || document).querySelector("[data-copy]")?.click(),
+    c: () => document.querySelector("[data-copy-as='Copy curl']")?.click(),
+    v: () => nextMode()?.click(),
+    r: () => location.reload(),
+    o: () => { const link = document.activeElement?.closest(".row")?.querySelector(".row-link"); if (link) open(link.href, "_blank", "noopener"); },
+    f: () => document.querySelector("[data-find]")?.focus(),
     "[": () => document.querySelector("a[rel=prev]")?.click(),
     "]": () => document.querySelector("a[rel=next]")?.click(),
     l: () => document.querySelector("[data-live-toggle]")?.click(),

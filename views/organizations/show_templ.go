@@ -793,7 +793,7 @@ func signatureKeys(m Show) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if len(m.Item.Keys) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"page-text\">None yet. One is made with the first subscription: Cybersource signs notifications with it.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p>None yet. One is made with the first subscription: Cybersource signs notifications with it.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -952,7 +952,7 @@ func signatureKeys(m Show) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Card("Digital signature keys", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var33), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.CardFlush("Digital signature keys", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var33), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

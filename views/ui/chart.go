@@ -65,6 +65,9 @@ func (d ChartData) shown() []ChartPoint {
 	return d.Points
 }
 
+// nothing tells that there is no bar to draw.
+func (d ChartData) nothing() bool { return len(d.bars()) == 0 }
+
 // top is the round number at the top of the axis.
 func (d ChartData) top() float64 {
 	highest := 0.0

@@ -37,14 +37,30 @@ func (s RetrySchedule) cover() time.Duration {
 // scheduleEdge is the room left and right of the axis, in per cent.
 const scheduleEdge = 1.0
 
-// x places d on the axis. The axis is a root, so that early attempts, which lie close
-// together, stay apart.
+// leastGap is the part of the axis below which two attempts can no longer be told apart.
+const leastGap = 0.03
+
+// crowded tells that attempts would touch on an even axis. The axis is a root then, so
+// that early attempts stay apart.
+func (s RetrySchedule) crowded() bool {
+	for i := 1; i < len(s.Attempts); i++ {
+		if float64(s.Attempts[i].Offset-s.Attempts[i-1].Offset) < leastGap*float64(s.cover()) {
+			return true
+		}
+	}
+	return false
+}
+
+// x places d on the axis.
 func (s RetrySchedule) x(d time.Duration) string {
 	all := s.cover()
 	if all <= 0 {
 		return percent(scheduleEdge)
 	}
-	part := min(1, math.Sqrt(float64(max(d, 0))/float64(all)))
+	part := min(1, float64(max(d, 0))/float64(all))
+	if s.crowded() {
+		part = math.Sqrt(part)
+	}
 	return percent(scheduleEdge + part*(100-2*scheduleEdge))
 }
 
