@@ -159,9 +159,9 @@ func problemOf(e *echo.HTTPError) problem.Problem {
 	}
 	switch e.Code {
 	case http.StatusNotFound:
-		p.Kind, p.Title = ui.NothingMatches, "There is no such page"
+		p.Kind, p.Title = ui.NothingMatches, "Nothing to show here"
 		if p.Text == "" {
-			p.Text = "The address may be mistyped, or what it showed was deleted."
+			p.Title, p.Text = "There is no such page", "The address may be mistyped, or what it showed was deleted."
 		}
 		p.Actions = []ui.Action{{Label: "Go to the overview", Href: paths.Overview}}
 	case http.StatusForbidden:
