@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -168,6 +169,25 @@ func TestHalfABodyIsNoDelivery(t *testing.T) {
 	if n := d.deliveries(t); n != 0 {
 		t.Errorf("%d stored, want none", n)
 	}
+}
+
+// panicking is a body that no code is ready for.
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error) { panic("unforeseen") }
+
+func TestPanicIsAnswered503(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	w := httptest.NewRecorder()
+	d.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in/"+d.sub.EndpointToken, panicking{}))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(d.log.String(), "panicked") {
+		t.Errorf("answered %d, log %q; want 503 and a record of it", w.Code, d.log)
+	}
+	if n := d.metric(t, "switchboard_requests_refused_total", "cause", "panic"); n != 1 {
+		t.Errorf("counted %v, want 1", n)
+	}
+	wantStatus(t, d.signed(t, notice{}.body()), http.StatusOK)
 }
 
 func TestSlowBodyIsGivenUp(t *testing.T) {

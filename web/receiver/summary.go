@@ -18,8 +18,8 @@ func summarize(payload []byte, test bool) (objectID, summary string) {
 	}
 	data := dataOf(payload)
 	objectID = clip(clean(first(data, "id", "details.id", "transactionResult.details.id", "linkId", "transactionId", "invoiceNumber", "invoiceInformation.invoiceNumber",
-		"reconciliationId", "referenceNumber", "requestId")), maxObjectID)
-	status := first(data, "status", "outcome", "details.status", "transactionResult.details.status", "processorInformation.eventStatus", "state", "reason")
+		"reconciliationId", "referenceNumber", "requestId", "transaction_id", "terminalId", "batchId", "noticeId")), maxObjectID)
+	status := first(data, "status", "outcome", "details.status", "transactionResult.details.status", "processorInformation.eventStatus", "state", "reason", "decision", "severity")
 	parts := []string{strings.TrimSpace(status + " " + amount(data))}
 	if reason := first(data, "reason", "errorInformation.reason", "details.errorInformation.reason"); reason != status {
 		parts = append(parts, reason)
@@ -30,7 +30,8 @@ func summarize(payload []byte, test bool) (objectID, summary string) {
 	if invoice := first(data, "invoiceNumber", "invoiceInformation.invoiceNumber"); invoice != "" {
 		parts = append(parts, "invoice "+invoice)
 	} else {
-		parts = append(parts, first(data, "clientReferenceInformation.code", "details.clientReferenceInformation.code", "transactionResult.details.clientReferenceInformation.code", "referenceNumber"))
+		parts = append(parts, first(data, "clientReferenceInformation.code", "details.clientReferenceInformation.code", "transactionResult.details.clientReferenceInformation.code", "referenceNumber",
+			"req_reference_number", "subject"))
 	}
 	var line strings.Builder
 	for _, p := range parts {
@@ -52,11 +53,11 @@ func amount(data any) string {
 			return strings.TrimSpace(sum + " " + first(data, details+"currency"))
 		}
 	}
-	sum := first(data, "totalAmount", "amount", "invoiceBalance", "balanceAmount")
+	sum := first(data, "totalAmount", "amount", "invoiceBalance", "balanceAmount", "req_amount")
 	if sum == "" {
 		return ""
 	}
-	return strings.TrimSpace(sum + " " + first(data, "currency"))
+	return strings.TrimSpace(sum + " " + first(data, "currency", "req_currency"))
 }
 
 // tokenState is the state of the token that a token notification is about.

@@ -274,6 +274,11 @@ func TestDatabaseAwayAnswers503AndRecovers(t *testing.T) {
 	if n := d.count(t, "SELECT delivery_count FROM notifications"); n != 2 {
 		t.Errorf("the notification counts %d deliveries, want 2", n)
 	}
+	// Changes are heard of again: an endpoint in memory goes by nothing else.
+	if err := d.store.DeleteSubscription(t.Context(), d.sub.ID); err != nil {
+		t.Fatal(err)
+	}
+	d.await(t, "news of the deletion", func() bool { return d.request(t, http.MethodGet, d.health, nil).StatusCode == http.StatusNotFound })
 }
 
 func TestStopCommitsAndGroupsWhatWaits(t *testing.T) {
