@@ -1,9 +1,11 @@
 package sandbox_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -279,6 +281,7 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 		"expired":                {withPub(base64.StdEncoding.EncodeToString(expired.DER())), "Key invalid or validity too long"},
 		"not yet valid":          {withPub(base64.StdEncoding.EncodeToString(early.DER())), "Key invalid or validity too long"},
 		"elliptic curve":         {withPub(curve(t)), "Key invalid or validity too long"},
+		"short key":              {withPub(shortKey(t)), "Key invalid or validity too long"},
 		"with line breaks":       {withPub(text[:64] + `\n` + text[64:]), "Key invalid or validity too long"},
 		"PEM":                    {withPub("-----BEGIN CERTIFICATE-----" + text), "Key invalid or validity too long"},
 		"another's private key":  {strings.Replace(withPub(text), `"pub"`, `"pvt":"`+pvt+`","pub"`, 1), `"keyInformation.pvt"`},
@@ -299,6 +302,21 @@ func curve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return selfSigned(t, key)
+}
+
+// shortKey is a certificate of a key that is too short.
+func shortKey(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // G403: that is the point
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selfSigned(t, key)
+}
+
+func selfSigned(t *testing.T, key crypto.Signer) string {
+	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,12 @@ func TestSwitchesOfAnswers(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(body), &made); err != nil || status != http.StatusCreated || made.KeyInformation.Status != "Active" {
 		t.Errorf("key: %d %s", status, body)
+	}
+	const layout = "2006-01-02T15:04:05-0700"
+	from, err1 := time.Parse(layout, made.SubmitTimeUTC)
+	to, err2 := time.Parse(layout, made.KeyInformation.ExpirationDate)
+	if err := errors.Join(err1, err2); err != nil || to.Sub(from) != 3*365*24*time.Hour {
+		t.Errorf("without expiryDuration the key lives %s, %v; want three years", to.Sub(from), err)
 	}
 	if !strings.HasSuffix(made.SubmitTimeUTC, "+0000") || !strings.HasSuffix(made.KeyInformation.ExpirationDate, "+0000") {
 		t.Errorf("times of the key are %+v", made)
@@ -327,5 +334,46 @@ func TestScopeFollowsTheTreeOfOrganizations(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: events of %v are delivered, want %v", product, got, c.want)
 		}
+	}
+}
+
+func TestKeyLivesAsLongAsAsked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	made, err := h.client.CreateSignatureKey(t.Context(), sandboxtest.OrganizationID, cybs.SignatureKeyOptions{ExpiryDays: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if life := made.ExpiresAt.Sub(made.CreatedAt); life != 30*24*time.Hour {
+		t.Errorf("it lives %s, want 30 days", life)
+	}
+}
+
+func TestOddFormsOfTheGuideAreAccepted(t *testing.T) {
+	t.Parallel()
+	s := sandboxtest.New(t)
+	if status, _, body := raw(t, s, http.MethodGet, "/webhooks/notification-subscriptions/v2/products/sandbox_org", ""); status != http.StatusOK {
+		t.Errorf("prefixed products: %d %s", status, body)
+	}
+	invented := strings.Replace(complete, "payments.voids.failed", "payments.authorized", 1)
+	top := strings.Replace(invented, `"name"`, `"deactivateflag":"true","healthCheckurl":"https://127.0.0.1:1/p","name"`, 1)
+	status, _, body := raw(t, s, http.MethodPost, webhooks, top)
+	if status != http.StatusCreated || !strings.Contains(body, `"deactivateFlag":true`) || !strings.Contains(body, `"payments.authorized"`) ||
+		!strings.Contains(body, `"healthCheckUrl":"https://127.0.0.1:1/p"`) {
+		t.Errorf("invented event, flag at the top, misspelt URL: %d %s", status, body)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	elsewhere := newReceiver(t)
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/hook", http.StatusTemporaryRedirect))
+	t.Cleanup(server.Close)
+	sub := h.subscribe(t, func(in *cybs.SubscriptionInput) { in.WebhookURL = server.URL })
+	h.emit(t, sandbox.EventRequest{})
+	h.Await(t, "the last attempt", func() bool { return len(h.outcomes(sub.WebhookID)) == 4 })
+	if n := len(elsewhere.came); n != 0 {
+		t.Errorf("%d requests followed the redirect", n)
 	}
 }
