@@ -161,7 +161,7 @@ func (d *door) await(t *testing.T, what string, cond func() bool) {
 
 func (d *door) open(t *testing.T, options ...option) {
 	t.Helper()
-	cfg := receiver.Config{Store: d.store, Log: slog.New(slog.NewTextHandler(d.log, nil)), Metrics: d.metrics}
+	cfg := receiver.Config{Store: d.store, Log: slog.New(slog.NewTextHandler(d.log, nil)), Metrics: d.metrics, CommitTimeout: patience}
 	for _, o := range options {
 		o(&cfg)
 	}
