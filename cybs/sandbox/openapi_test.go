@@ -194,6 +194,7 @@ func TestClientAndSandboxKeepToTheDocument(t *testing.T) {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	r := &referee{RoundTripper: transport, t: t, router: router, met: map[contradiction]bool{}, seen: map[string]bool{}}
+	certificate := newCertificate(t, cybs.MLECertificateOptions{})
 	for _, scheme := range []cybs.Scheme{cybs.JWTSharedSecret, cybs.HTTPSignature} {
 		for _, version := range []cybs.APIVersion{cybs.APIVersion2, cybs.APIVersion1} {
 			for _, other := range []bool{false, true} { // the sandbox's default forms, and others that the document has
@@ -206,7 +207,7 @@ func TestClientAndSandboxKeepToTheDocument(t *testing.T) {
 				h.client = r.client(t, h.Server, func(c *cybs.Config) {
 					c.Credentials.Scheme, c.APIVersion = scheme, version
 				})
-				h.everyCall(t, version)
+				h.everyCall(t, version, certificate)
 			}
 		}
 	}
@@ -225,7 +226,7 @@ func TestClientAndSandboxKeepToTheDocument(t *testing.T) {
 }
 
 // everyCall makes every call of the client, good ones and some that are refused.
-func (h *house) everyCall(t *testing.T, version cybs.APIVersion) {
+func (h *house) everyCall(t *testing.T, version cybs.APIVersion, certificate *cybs.Certificate) {
 	t.Helper()
 	ctx, c, org := t.Context(), h.client, sandboxtest.OrganizationID
 	must := func(what string, err error) {
@@ -246,7 +247,7 @@ func (h *house) everyCall(t *testing.T, version cybs.APIVersion) {
 	h.key = key
 	_, err = c.StoreOAuthCredentials(ctx, org, cybs.OAuthCredentials{ClientID: "c", ClientSecret: cybs.Secret("s")}, cybs.KeyOptions{})
 	must("store credentials", err)
-	_, err = c.StoreMLECertificate(ctx, org, newCertificate(t, cybs.MLECertificateOptions{}), cybs.KeyOptions{})
+	_, err = c.StoreMLECertificate(ctx, org, certificate, cybs.KeyOptions{})
 	must("store certificate", err)
 	_, err = c.ListProducts(ctx, org)
 	must("products", err)
