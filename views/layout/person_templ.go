@@ -275,7 +275,7 @@ func shortcuts(nav []NavGroup) templ.Component {
 					}
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</dl><label class=\"check keys-switch\"><input type=\"checkbox\" data-keys-switch checked> <span>Single keys do something</span></label>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</dl><label class=\"check keys-switch\"><input type=\"checkbox\" data-keys-switch checked> <span>Use single keys; switch them off if you type with speech</span></label>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
