@@ -34,6 +34,8 @@ type principal struct {
 	// schemes without one.
 	tokenID      string
 	tokenExpires time.Time
+	// answerKeyID names the certificate that answers shall be encrypted to.
+	answerKeyID string
 }
 
 // credentials answers what is registered. The implementation is the state of

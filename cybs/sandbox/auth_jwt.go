@@ -50,6 +50,7 @@ type tokenClaims struct {
 	ID              string          `json:"jti"`
 	Version         string          `json:"v-c-jwt-version"`
 	MerchantID      string          `json:"v-c-merchant-id"`
+	AnswerKeyID     string          `json:"v-c-response-mle-kid"`
 }
 
 // token checks a JSON web token of version 2, or of version 1 when it carries
@@ -145,7 +146,7 @@ func (a *authenticator) claimsV2(r authRequest, owner string, payload []byte, no
 	if strict && c.ID == "" {
 		return principal{}, unauthenticated("no jti")
 	}
-	return principal{Owner: owner, MerchantID: merchantID, tokenID: c.ID, tokenExpires: expires}, nil
+	return principal{Owner: owner, MerchantID: merchantID, tokenID: c.ID, tokenExpires: expires, answerKeyID: c.AnswerKeyID}, nil
 }
 
 // checkLife checks iat and exp and returns when the token can be forgotten.
@@ -248,5 +249,5 @@ func (a *authenticator) tokenV1(r authRequest, raw string, head tokenHeader, now
 	if err := a.checkDigestClaim(c, r.Body); err != nil {
 		return principal{}, err
 	}
-	return principal{Owner: owner, MerchantID: head.MerchantID}, nil
+	return principal{Owner: owner, MerchantID: head.MerchantID, answerKeyID: c.AnswerKeyID}, nil
 }

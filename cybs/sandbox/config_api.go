@@ -1,6 +1,10 @@
 package sandbox
 
-import "time"
+import (
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+)
 
 // AuthConfig holds the decisions on request authentication.
 type AuthConfig struct {
@@ -70,6 +74,10 @@ type APIConfig struct {
 	// OfferReplay answers the withdrawn replay call in its old form. False: 404, as
 	// today.
 	OfferReplay bool
+	// PlatformCertificate plays Cybersource's own certificate, CyberSource_SJC_US, with
+	// its private key: requests may be encrypted to it, and answers are encrypted to
+	// those who ask for that. Nil: encrypted requests are a 400 like other nonsense.
+	PlatformCertificate *cybs.Certificate
 	// ReplayBusyStatusCode answers a replay while one of the same caller runs. 0: 409.
 	ReplayBusyStatusCode int
 }

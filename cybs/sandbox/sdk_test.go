@@ -14,21 +14,23 @@ import (
 
 // sdkFile is sdk-requests.json: requests as official SDKs put them on the wire.
 type sdkFile struct {
-	MerchantID   string `json:"merchantId"`
-	NowEpochMs   int64  `json:"nowEpochMs"`
-	KeyID        string `json:"keyId"`
-	SecretBase64 string `json:"secretBase64"`
-	Requests     []struct {
-		ID           string      `json:"id"`
-		Auth         string      `json:"auth"`
-		Method       string      `json:"method"`
-		Target       string      `json:"requestTarget"`
-		Headers      [][2]string `json:"headers"`
-		Body         *string     `json:"body"`
-		PortfolioID  string      `json:"portfolioId"`
-		KeyID        string      `json:"keyId"`
-		SecretBase64 string      `json:"secretBase64"`
-	} `json:"requests"`
+	MerchantID   string       `json:"merchantId"`
+	NowEpochMs   int64        `json:"nowEpochMs"`
+	KeyID        string       `json:"keyId"`
+	SecretBase64 string       `json:"secretBase64"`
+	Requests     []sdkRequest `json:"requests"`
+}
+
+type sdkRequest struct {
+	ID           string      `json:"id"`
+	Auth         string      `json:"auth"`
+	Method       string      `json:"method"`
+	Target       string      `json:"requestTarget"`
+	Headers      [][2]string `json:"headers"`
+	Body         *string     `json:"body"`
+	PortfolioID  string      `json:"portfolioId"`
+	KeyID        string      `json:"keyId"`
+	SecretBase64 string      `json:"secretBase64"`
 }
 
 // wantOfSDK is the status for a recorded request, by its method and path.
@@ -39,7 +41,7 @@ func wantOfSDK(method, target, id string) int {
 		return http.StatusNotFound
 	case strings.HasSuffix(path, "/replays"): // withdrawn
 		return http.StatusNotFound
-	case strings.Contains(id, "request-mle"): // encrypted requests are not read
+	case strings.Contains(id, "request-mle"): // encryption is off
 		return http.StatusBadRequest
 	case strings.HasPrefix(path, "/kms/"), method == http.MethodPost && strings.HasSuffix(path, "/webhooks"), method == http.MethodPost:
 		return http.StatusCreated

@@ -97,13 +97,34 @@ func (s *Sandbox) api(rt route) http.Handler {
 			return
 		}
 		c, err := s.open(w, r, rt.v1)
-		if err == nil {
-			err = h(c)
-		}
 		if err != nil {
 			s.answer(w, err)
+			return
 		}
+		run := func(w http.ResponseWriter) {
+			c.w = w
+			if err := s.handle(c, h); err != nil {
+				s.answer(w, err)
+			}
+		}
+		if to := s.responseCertificate(c.who.Owner, c.who.answerKeyID); to != nil {
+			s.sealAnswer(w, to, c.who.answerKeyID, run)
+			return
+		}
+		run(w)
 	})
+}
+
+// handle checks what an authenticated request says before its handler sees it.
+func (s *Sandbox) handle(c *call, h handler) error {
+	if err := s.checkHeaders(c.r.Header); err != nil {
+		return err
+	}
+	var err error
+	if c.body, err = s.openBody(c.body); err != nil {
+		return err
+	}
+	return h(c)
 }
 
 // open reads and authenticates a request.
@@ -127,10 +148,7 @@ func (s *Sandbox) open(w http.ResponseWriter, r *http.Request, v1 bool) (*call, 
 		s.cfg.Logger.Info("request refused", "method", r.Method, "path", r.URL.Path, "err", err)
 		return nil, unauthorized()
 	}
-	if err := s.checkHeaders(r.Header); err != nil {
-		return nil, err
-	}
-	if id := r.Header.Get("v-c-correlation-id"); id != "" {
+	if id := r.Header.Get("v-c-correlation-id"); correlationPattern.MatchString(id) {
 		w.Header().Set("v-c-correlation-id", id)
 	}
 	return &call{w: w, r: r, body: body, who: who, v1: v1}, nil
