@@ -115,8 +115,8 @@ type Limits struct {
 	Pending int
 	// Attempts is how many delivery attempts are remembered. 0: 2,000.
 	Attempts int
-	// History is how many notifications that came to an end can be replayed. They are
-	// not in the state file. 0: 10,000.
+	// History is how many notifications that came to an end can be replayed, where
+	// that is offered. They are not in the state file. 0: 10,000.
 	History int
 	// Subscriptions bounds the subscriptions of all organizations. 0: 1,000.
 	Subscriptions int

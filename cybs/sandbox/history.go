@@ -31,9 +31,12 @@ func (h *history) forget(webhookID string) {
 	h.list = slices.DeleteFunc(h.list, func(e ended) bool { return e.WebhookID == webhookID })
 }
 
-// end takes a message out of the traffic and into the history. The caller holds
-// mu.
+// end takes a message out of the traffic and, where replays are offered, into
+// the history. The caller holds mu.
 func (s *Sandbox) end(m *message, delivered bool) {
 	delete(s.messages, m.ID)
+	if !s.cfg.API.OfferReplay {
+		return
+	}
 	s.history.add(ended{message: *m, delivered: delivered, at: m.FirstAt})
 }
