@@ -16,8 +16,54 @@ func TestAPagerWithoutMoreIsNoLink(t *testing.T) {
 	if attr(older, "rel") != "next" || attr(older, "href") != "/notifications?cursor=x" || attr(older, "hx-target") != "#list" {
 		t.Errorf("got %v", older.Attr)
 	}
+	for _, end := range all(parse(t, ui.Pager(ui.PageLinks{})), "span") {
+		if attr(end, "role") == "link" && (attr(end, "aria-disabled") != "true" || attr(end, "tabindex") != "0" || attr(end, "title") == "") {
+			t.Errorf("want an end that can be reached and says why, got %v", end.Attr)
+		}
+	}
 	if !strings.Contains(text(t, ui.Pager(ui.PageLinks{})), "aria-disabled") {
 		t.Error("what is not possible is not marked")
+	}
+}
+
+func TestTheWayToANeighbourEndsWithAReason(t *testing.T) {
+	t.Parallel()
+	link := one(t, parse(t, ui.Neighbour("Older", "next", "/notifications/7", "This is the oldest notification.")), "a")
+	if attr(link, "rel") != "next" || attr(link, "href") != "/notifications/7" || content(link) != "Older" {
+		t.Errorf("got %v", link.Attr)
+	}
+	end := parse(t, ui.Neighbour("Older", "next", "", "This is the oldest notification."))
+	if len(all(end, "a")) != 0 || !strings.Contains(content(end), "This is the oldest notification.") {
+		t.Errorf("got %q", content(end))
+	}
+}
+
+func TestAChartOfNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, points := range map[string][]ui.ChartPoint{"no point": nil, "zeros": {{Label: "12:00", Values: []float64{0, 0}}}} {
+		doc := parse(t, ui.BarChart(ui.ChartData{Title: "Deliveries", Series: []ui.ChartSeries{{Name: "verified"}, {Name: "rejected"}}, Points: points}))
+		if !strings.Contains(content(doc), "Nothing in this range") || len(all(doc, "table")) != 0 {
+			t.Errorf("%s: got %q", name, content(doc))
+		}
+	}
+}
+
+func TestAScheduleKeepsEarlyAttemptsApart(t *testing.T) {
+	t.Parallel()
+	schedule := func(offsets ...time.Duration) ui.RetrySchedule {
+		s := ui.RetrySchedule{Attempts: []ui.RetryAttempt{{}}}
+		for _, o := range offsets {
+			s.Attempts = append(s.Attempts, ui.RetryAttempt{Offset: o})
+		}
+		return s
+	}
+	even := parse(t, ui.RetryTimes(ui.Clock{}, schedule(time.Minute, 2*time.Minute)))
+	if got := attr(all(even, "circle")[1], "cx"); got != "50%" || strings.Contains(content(even), "drawn wider") {
+		t.Errorf("even waits: got the second attempt at %s in %q", got, content(even))
+	}
+	crowded := parse(t, ui.RetryTimes(ui.Clock{}, schedule(time.Minute, 100*time.Minute)))
+	if got := attr(all(crowded, "circle")[1], "cx"); got != "10.8%" || !strings.Contains(content(crowded), "drawn wider") {
+		t.Errorf("crowded waits: got the second attempt at %s in %q", got, content(crowded))
 	}
 }
 
