@@ -32,10 +32,10 @@ const (
 	issuedLife    = 365 * day
 )
 
-// The files of OpenAuthority.
+// AuthorityFile is the name of the certificate that OpenAuthority keeps, to hand out to clients; its key stands beside it.
 const (
-	authorityCertificateFile = "sandbox-ca.pem"
-	authorityKeyFile         = "sandbox-ca-key.pem"
+	AuthorityFile    = "sandbox-ca.pem"
+	authorityKeyFile = "sandbox-ca-key.pem"
 )
 
 // NewAuthority makes an authority that is kept nowhere.
@@ -64,7 +64,7 @@ func NewAuthority(now time.Time) (*Authority, error) {
 // it there (sandbox-ca.pem to hand out, sandbox-ca-key.pem with mode 0600), so
 // that clients need to be told to trust it once.
 func OpenAuthority(dir string, now time.Time) (*Authority, error) {
-	certificatePEM, err := os.ReadFile(filepath.Join(dir, authorityCertificateFile)) //nolint:gosec // G304: the operator chose the directory
+	certificatePEM, err := os.ReadFile(filepath.Join(dir, AuthorityFile)) //nolint:gosec // G304: the operator chose the directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return createAuthority(dir, now)
 	}
@@ -100,7 +100,7 @@ func createAuthority(dir string, now time.Time) (*Authority, error) {
 	if err := writeFile(filepath.Join(dir, authorityKeyFile), key); err != nil {
 		return nil, fmt.Errorf("keep authority: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, authorityCertificateFile), a.PEM()); err != nil {
+	if err := writeFile(filepath.Join(dir, AuthorityFile), a.PEM()); err != nil {
 		return nil, fmt.Errorf("keep authority: %w", err)
 	}
 	return a, nil

@@ -267,11 +267,11 @@ func TestSlowSenderSendsItsBodyInPieces(t *testing.T) {
 	t.Cleanup(server.Close)
 	sub := h.subscribe(t, func(in *cybs.SubscriptionInput) { in.WebhookURL = server.URL })
 	h.emit(t, sandbox.EventRequest{Fault: sandbox.FaultSlowSender})
-	if n := <-pieces; n < 3 {
+	if n := <-pieces; n < 2 { // a busy machine may read several as one
 		t.Errorf("the body came in %d pieces", n)
 	}
 	h.Await(t, "the delivery", func() bool {
 		list := h.Deliveries(sandbox.DeliveryQuery{WebhookID: sub.WebhookID, Kind: sandbox.KindNotification})
-		return len(list) == 1 && list[0].Outcome == sandbox.OutcomeDelivered && list[0].Duration >= whole/2
+		return len(list) == 1 && list[0].Outcome == sandbox.OutcomeDelivered && list[0].Duration >= whole*9/10
 	})
 }
