@@ -12,6 +12,9 @@ LDFLAGS := -X main.version=$(VERSION)
 PKG ?= ./...
 TESTFLAGS ?= -race -shuffle=on -timeout 20m
 
+# npm packages of the tests: axe-core, and the official SDKs.
+NODE_MODULES := e2e/node_modules/.package-lock.json e2e/conformance/node_modules/.package-lock.json
+
 .PHONY: help
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +35,11 @@ test: tools check ## install what the tests need, then check everything; CI runs
 check: fresh lint unit ## what must hold before a commit: generated code, format, vet, lint, all tests
 
 .PHONY: unit
-unit: e2e/node_modules/.package-lock.json ## all Go tests with the race detector, browser tests included
+unit: $(NODE_MODULES) ## all Go tests with the race detector, browser tests included
 	$(TOOL) gotestsum --format pkgname-and-test-fails -- $(TESTFLAGS) $(PKG)
 
 .PHONY: e2e
-e2e: e2e/node_modules/.package-lock.json ## the browser tests alone
+e2e: $(NODE_MODULES) ## the browser tests alone
 	$(TOOL) gotestsum --format testname -- -count=1 -timeout 20m ./e2e/...
 
 # make unit kills the server three times.
@@ -67,13 +70,17 @@ lint: ## vet, lint, and check the formatting and the shell scripts
 
 .PHONY: tools
 tools: ## install what tests and linters need beside Go
-	scripts/need cc npm chromium shellcheck
+	scripts/need cc node npm chromium shellcheck
 
 # npm writes this file last, so it is as new as the installed packages.
 e2e/node_modules/.package-lock.json: e2e/package-lock.json e2e/package.json
 	cd e2e && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+e2e/conformance/node_modules/.package-lock.json: e2e/conformance/package-lock.json e2e/conformance/package.json
+	cd e2e/conformance && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what builds and tests leave; data stays
-	rm -rf bin build e2e/node_modules
+	rm -rf bin build e2e/node_modules e2e/conformance/node_modules

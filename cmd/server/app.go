@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -180,21 +179,10 @@ func (a *app) startSandbox(ctx context.Context) error {
 		a.onStop("store", closePool)
 		return nil
 	}
-	credentials, err := sandboxCredentials(a.cfg)
-	if err != nil {
-		return errors.Join(err, closePool(ctx))
+	var err error
+	if a.sandboxOrgs, err = sandboxOrganizations(a.cfg); err == nil {
+		a.sandbox, err = sandbox.New(sandboxConfig(a.cfg, a.sandboxOrgs, a.log))
 	}
-	for _, c := range credentials {
-		o, err := c.organization()
-		if err != nil {
-			return errors.Join(err, closePool(ctx))
-		}
-		a.sandboxOrgs = append(a.sandboxOrgs, o)
-	}
-	a.sandbox, err = sandbox.New(sandbox.Config{
-		Organizations: a.sandboxOrgs, StateFile: filepath.Join(a.cfg.DataDir, "sandbox-state.json"), Logger: a.log.With("part", "sandbox"),
-		ActivationDelay: sandboxActivation, AllowPlainHTTP: true, InstantApproval: true,
-	})
 	if err == nil {
 		err = a.sandbox.Start(context.WithoutCancel(ctx)) // Stop ends it, after those who call it
 	}

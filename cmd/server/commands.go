@@ -25,15 +25,16 @@ type commandLine struct {
 		Down   struct{} `cmd:"" help:"take back the last migration"`
 		Status struct{} `cmd:"" help:"list the migrations and whether they are applied"`
 	} `cmd:"" help:"change the database's schema"`
-	Health  struct{} `cmd:"" help:"ask the running program whether it is ready; exit code 1 if not"`
-	Version struct{} `cmd:"" help:"print the version"`
-	Help    struct{} `cmd:"" help:"print this"`
+	Sandbox sandboxOptions `cmd:"" help:"run the Cybersource sandbox alone, for any receiver; SANDBOX_ADDR says where"`
+	Health  struct{}       `cmd:"" help:"ask the running program whether it is ready; exit code 1 if not"`
+	Version struct{}       `cmd:"" help:"print the version"`
+	Help    struct{}       `cmd:"" help:"print this"`
 
 	WantHelp bool `name:"help" short:"h" help:"print this"`
 }
 
-// parse reads the command line, and from the environment what it leaves open. An empty variable counts as not set.
-func parse(args []string, getenv func(string) string) (string, settings, error) {
+// parse reads the command line, and from the environment what it leaves open. An empty variable counts as not set. It returns the words of the command.
+func parse(args []string, getenv func(string) string) (string, commandLine, error) {
 	var line commandLine
 	parser, err := kong.New(&line, kong.Name("server"), kong.NoDefaultHelp(), kong.Writers(io.Discard, io.Discard),
 		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
@@ -45,16 +46,16 @@ func parse(args []string, getenv func(string) string) (string, settings, error) 
 			return nil, nil //nolint:nilnil // kong's way to say that there is no value
 		})))
 	if err != nil {
-		return "", settings{}, fmt.Errorf("define the command line: %w", err)
+		return "", commandLine{}, fmt.Errorf("define the command line: %w", err)
 	}
 	parsed, err := parser.Parse(args)
 	if line.WantHelp {
-		return "help", line.settings, nil
+		return "help", line, nil
 	}
 	if err != nil {
-		return "", settings{}, fmt.Errorf("%w; `server help` lists what there is", err)
+		return "", commandLine{}, fmt.Errorf("%w; `server help` lists what there is", err)
 	}
-	return parsed.Command(), line.settings, nil
+	return parsed.Command(), line, nil
 }
 
 // printHelp lists the commands and all variables with their defaults.
@@ -86,12 +87,24 @@ func printCommands(p *printer, t reflect.Type, prefix string) {
 			continue
 		}
 		name := prefix + strings.ToLower(field.Name)
-		if field.Type.NumField() > 0 {
+		if hasCommands(field.Type) {
 			printCommands(p, field.Type, name+" ")
 			continue
 		}
 		p.line("  server " + name + "\t" + field.Tag.Get("help"))
+		for flag := range fields(field.Type) {
+			p.line("      --" + flag.Tag.Get("name") + "\t" + flag.Tag.Get("help"))
+		}
 	}
+}
+
+func hasCommands(t reflect.Type) bool {
+	for field := range fields(t) {
+		if _, ok := field.Tag.Lookup("cmd"); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func fields(t reflect.Type) func(func(reflect.StructField) bool) {

@@ -16,11 +16,11 @@ import (
 
 // load reads a configuration as main does.
 func load(args []string, e env) (Config, error) {
-	_, raw, err := parse(args, e.get)
+	_, line, err := parse(args, e.get)
 	if err != nil {
 		return Config{}, err
 	}
-	return loadConfig(raw)
+	return loadConfig(line.settings)
 }
 
 func mustLoad(t *testing.T, args []string, e env) Config {

@@ -47,7 +47,11 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 func (d *door) serve(server *http.Server, failed chan<- error) {
 	d.server = server
 	go func() {
-		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := d.server.Serve
+		if server.TLSConfig != nil {
+			serve = func(l net.Listener) error { return d.server.ServeTLS(l, "", "") }
+		}
+		if err := serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("the %s door: %w", d.name, err)
 		}
 	}()

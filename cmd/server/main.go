@@ -25,7 +25,7 @@ func main() {
 
 // run is the program without its process: it returns when the command is done or ctx ends, and its error is meant for a person.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
-	command, raw, err := parse(args, getenv)
+	command, line, err := parse(args, getenv)
 	if err != nil {
 		return err
 	}
@@ -36,9 +36,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		_, err := fmt.Fprintln(stdout, "switchboard", buildVersion())
 		return err
 	case "health":
-		return checkHealth(ctx, raw, stdout)
+		return checkHealth(ctx, line.settings, stdout)
 	}
-	cfg, err := loadConfig(raw)
+	cfg, err := loadConfig(line.settings)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	switch command {
 	case "migrate up", "migrate down", "migrate status":
 		return migrate(ctx, cfg, command, log, stdout)
+	case "sandbox":
+		return serveSandbox(ctx, cfg, line.Sandbox, log, stdout)
 	default:
 		return serve(ctx, cfg, log, stdout)
 	}
