@@ -129,11 +129,19 @@ WITH input AS (
 		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers::jsonb, body, body_sha256, body_bytes FROM kept
 ), queued AS (
 	INSERT INTO grouping_queue (delivery_id) SELECT id FROM kept WHERE verdict = 'verified'
+), sums AS (
+	SELECT date_trunc('minute', received_at) AS minute, subscription_id, organization_id, verdict, reason, count(*) AS deliveries, sum(body_bytes) AS body_bytes, sum(answer_micros) AS answer_micros
+	FROM kept GROUP BY 1, 2, 3, 4, 5
 ), counted AS (
 	INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
-	SELECT date_trunc('minute', received_at), subscription_id, organization_id, verdict, reason, $29::int, count(*), sum(body_bytes), sum(answer_micros) FROM kept GROUP BY 1, 2, 3, 4, 5
+	SELECT minute, subscription_id, organization_id, verdict, reason, $29::int, deliveries, body_bytes, answer_micros FROM sums
 	ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET
 		deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes, answer_micros = m.answer_micros + excluded.answer_micros
+), counted_by_hour AS (
+	INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
+	SELECT date_trunc('hour', minute), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros) FROM sums GROUP BY 1, 2, 3, 4, 5
+	ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET
+		deliveries = h.deliveries + excluded.deliveries, body_bytes = h.body_bytes + excluded.body_bytes, answer_micros = h.answer_micros + excluded.answer_micros
 ), told AS (
 	SELECT pg_notify('` + liveChannel + `', '` + string(TopicRejected) + `:' || organization_id) FROM (SELECT DISTINCT organization_id FROM kept WHERE verdict = 'rejected') r
 )

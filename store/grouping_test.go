@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,108 @@ func TestRetriesGroupedByReplicasAtOnceEndInOneNotificationEach(t *testing.T) {
 	}
 	if n := count(t, s, "SELECT count(*) FROM deliveries d JOIN notifications n ON n.id = d.notification_id"); n != notifications*attempts {
 		t.Errorf("%d deliveries belong to a notification, want %d", n, notifications*attempts)
+	}
+}
+
+func TestRetryWithAnotherDateInTheSameBatchJoins(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	a := newArrivals(t, s)
+	date := func(text string) func(*store.Delivery) { return func(d *store.Delivery) { d.EventDate = text } }
+	first := a.at(monday, event("a", 0))
+	other := a.at(monday.Add(time.Second), event("b", 0))
+	retry := a.at(monday.Add(time.Minute), event("a", 1), date("later"))
+	again := a.at(monday.Add(2*time.Minute), event("a", 2), date("later still"))
+	next := a.at(monday.Add(3*time.Minute), event("a", 0), date("another event"))
+	late := a.at(monday.Add(3*time.Hour), event("a", 1), date("beyond the horizon"))
+	insert(t, s, late, again, other, next, retry, first)
+	if n := group(t, s, describe); n != 6 {
+		t.Errorf("took %d, want 6", n)
+	}
+	for want, d := range map[string]*store.Delivery{"3 0 2": first, "1 0 0": other, "1 0 0 ": next, "1 1 1": late} {
+		n, err := s.GetNotification(t.Context(), d.ID)
+		if got := fmt.Sprint(n.DeliveryCount, n.FirstRetryNumber, n.LastRetryNumber); err != nil || got != strings.TrimSpace(want) {
+			t.Errorf("%s %s has count, first and last retry %s, %v; want %s", d.EventType, d.EventDate, got, err, want)
+		}
+	}
+	if n := count(t, s, "SELECT count(*) FROM deliveries WHERE notification_id = $1", first.ID); n != 3 {
+		t.Errorf("%d deliveries belong to the first attempt's notification, want 3", n)
+	}
+	if n := count(t, s, "SELECT count(*) FROM notifications WHERE last_delivery_at = $1", again.ReceivedAt); n != 1 {
+		t.Errorf("%d notifications were last delivered by the second retry, want 1", n)
+	}
+}
+
+func TestRetriesOutOfOrderEndInOneNotification(t *testing.T) {
+	t.Parallel()
+	for name, together := range map[string]bool{"in one batch": true, "one by one": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := storetest.New(t)
+			a := newArrivals(t, s)
+			for i, retry := range []int{2, 0, 3, 1} {
+				insert(t, s, a.at(monday.Add(time.Duration(i)*time.Minute), event("a", retry), func(d *store.Delivery) {
+					if retry > 0 && retry != 2 {
+						d.EventDate = fmt.Sprint("date of ", retry)
+					}
+				}))
+				if !together {
+					group(t, s, describe)
+				}
+			}
+			group(t, s, describe)
+			if n := count(t, s, "SELECT count(*) FROM notifications WHERE delivery_count = 4 AND first_retry_number = 0 AND last_retry_number = 3"); n != 1 {
+				t.Errorf("%d notifications of the four deliveries, want 1", n)
+			}
+			if n := count(t, s, "SELECT count(*) FROM notifications"); n != 1 {
+				t.Errorf("%d notifications, want 1", n)
+			}
+		})
+	}
+}
+
+// Whichever replica takes what, a retry that came later than its first attempt finds it.
+func TestRetriesWithOtherDatesGroupedByReplicasAtOnceJoin(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	a := newArrivals(t, s)
+	const notifications, attempts = 30, 4
+	stored := make(chan struct{}, attempts)
+	var replicas sync.WaitGroup
+	for range 4 {
+		replicas.Go(func() {
+			for range stored {
+				for n := 1; n > 0; {
+					var err error
+					if n, err = s.GroupNext(t.Context(), 7, describe); err != nil {
+						t.Error(err)
+						break
+					}
+				}
+			}
+		})
+	}
+	for attempt := range attempts {
+		var batch []*store.Delivery
+		for i := range notifications {
+			batch = append(batch, a.at(monday.Add(time.Duration(attempt)*time.Minute), event(fmt.Sprint(i), attempt), func(d *store.Delivery) { d.EventDate = fmt.Sprint(attempt) }))
+		}
+		insert(t, s, batch...)
+		for range 4 {
+			select {
+			case stored <- struct{}{}:
+			default:
+			}
+		}
+	}
+	close(stored)
+	replicas.Wait()
+	group(t, s, describe)
+	if n := count(t, s, "SELECT count(*) FROM notifications WHERE delivery_count = $1 AND last_retry_number = $1 - 1", attempts); n != notifications {
+		t.Errorf("%d notifications of %d deliveries, want %d", n, attempts, notifications)
+	}
+	if n := count(t, s, "SELECT count(*) FROM notifications"); n != notifications {
+		t.Errorf("%d notifications, want %d", n, notifications)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	groupBatch = 64
+	groupBatch = 256
 	// groupInterval is how often the grouper looks without being woken: for what another replica, or a crash, left.
 	groupInterval = 3 * time.Second
 )
