@@ -35,32 +35,6 @@ const (
 	pingsParam         = "pings"
 )
 
-// faultWords say what each fault does and what is to be seen of it.
-var faultWords = map[sandbox.Fault]string{
-	sandbox.FaultNone:               "None: signed and whole",
-	sandbox.FaultBadSignature:       "Bad signature: well-formed, matches nothing",
-	sandbox.FaultMissingSignature:   "No signature header",
-	sandbox.FaultMalformedSignature: "Unreadable signature header",
-	sandbox.FaultUnknownKey:         "Signed with a key nobody knows",
-	sandbox.FaultReplacedKey:        "Signed with the organization's former key",
-	sandbox.FaultStaleTimestamp:     "Signed two hours ago",
-	sandbox.FaultFutureTimestamp:    "Signed two hours ahead",
-	sandbox.FaultTamperedBody:       "Body changed after signing",
-	sandbox.FaultReencodedBody:      "Body written out again, as a proxy does",
-	sandbox.FaultDuplicate:          "Sent twice, byte for byte",
-	sandbox.FaultNotJSON:            "Rightly signed, but not JSON",
-	sandbox.FaultWrongContentType:   "Announced as text/plain",
-	sandbox.FaultOversized:          "Body larger than 1 MiB",
-	sandbox.FaultTruncated:          "Breaks off in the middle",
-}
-
-func faultText(f sandbox.Fault) string {
-	if text, ok := faultWords[f]; ok {
-		return text
-	}
-	return strings.ReplaceAll(string(f), "-", " ")
-}
-
 func (s *Server) showPlayground(c echo.Context) error {
 	if err := s.needSandbox(); err != nil {
 		return err
@@ -251,7 +225,7 @@ func (s *Server) sendForm(c echo.Context, f *form) playground.SendForm {
 	}
 	send.Fault = ui.Field{Name: playground.FaultField, Label: "Fault", Required: true, Error: f.problem(playground.FaultField), Hint: "What is wrong with the request. A faulty one is sent once."}
 	for _, fault := range append([]sandbox.Fault{sandbox.FaultNone}, sandbox.Faults()...) {
-		send.Fault.Options = append(send.Fault.Options, ui.Option{Value: string(fault), Label: faultText(fault), Selected: string(fault) == value(playground.FaultField)})
+		send.Fault.Options = append(send.Fault.Options, ui.Option{Value: string(fault), Label: fault.Words(), Selected: string(fault) == value(playground.FaultField)})
 	}
 	send.Count = ui.Field{
 		Name: playground.CountField, Label: "How often", Required: true, Value: orWord(value(playground.CountField), "1"), Min: "1", Max: strconv.Itoa(maxEvents),
@@ -283,7 +257,7 @@ func attemptRow(a sandbox.Attempt) playground.Attempt {
 		At: a.At, What: a.EventType, Outcome: outcomeText(a.Outcome), Answered: sandboxAnswer(a), Duration: a.Duration, NextRetry: a.NextRetry, TraceID: a.TraceID,
 	}
 	if a.Fault != sandbox.FaultNone {
-		row.Fault = faultText(a.Fault)
+		row.Fault = a.Fault.Words()
 	}
 	switch a.Kind {
 	case sandbox.KindPing:
