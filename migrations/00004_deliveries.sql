@@ -42,6 +42,8 @@ ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX deliveries_trace ON deliveries (trace_id);
 CREATE INDEX deliveries_rejected ON deliveries (organization_id, id DESC) WHERE verdict = 'rejected';
 CREATE INDEX deliveries_rejected_all ON deliveries (id DESC) WHERE verdict = 'rejected';
+CREATE INDEX deliveries_rejected_subscription ON deliveries (subscription_id, id DESC) WHERE verdict = 'rejected';
+CREATE INDEX deliveries_rejected_reason ON deliveries (reason, id DESC) WHERE verdict = 'rejected';
 -- A delivery verified first has its own id as notification id; only later ones of the same notification need an index.
 CREATE INDEX deliveries_siblings ON deliveries (notification_id) WHERE notification_id <> id;
 -- Catches what no partition was made for; the keeper reports it when it is not empty.

@@ -21,6 +21,10 @@ CREATE TABLE audit_log (
 CREATE INDEX audit_log_object ON audit_log (object_kind, object_id, id DESC);
 CREATE INDEX audit_log_user ON audit_log (user_id, id DESC);
 CREATE INDEX audit_log_action ON audit_log (action, id DESC);
+CREATE INDEX audit_log_organization ON audit_log (organization_id, id DESC) WHERE organization_id IS NOT NULL;
+-- What succeeded is nearly all there is, and needs no index to be found.
+CREATE INDEX audit_log_outcome ON audit_log (outcome, id DESC) WHERE outcome <> 'succeeded';
+CREATE INDEX audit_log_at ON audit_log (at);
 
 -- +goose Down
 DROP TABLE audit_log;

@@ -128,7 +128,7 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) ([]AuditEntry, err
 		w.add("id > ?", f.AfterID)
 		order = "ASC"
 	}
-	rows, _ := s.pool.Query(ctx, fmt.Sprintf("SELECT %s FROM audit_log%s ORDER BY id %s LIMIT %d", auditColumns, w.sql(), order, min(limit, 201)), w.args...)
+	rows, _ := s.pool.Query(ctx, fmt.Sprintf("SELECT %s FROM audit_log%s ORDER BY id %s LIMIT %d", auditColumns, w.sql(), order, min(limit, 201)), planned(w.args)...)
 	list, err := pgx.CollectRows(rows, scanAudit)
 	if order == "ASC" {
 		slices.Reverse(list)
