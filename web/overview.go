@@ -135,6 +135,9 @@ func houseText(h house) string {
 	case 0:
 		return "No organization yet."
 	case 1:
+		if len(h.subscriptions) == 0 {
+			return h.scope.organizations[0].Name + " has no subscription yet."
+		}
 		return h.scope.organizations[0].Name + " and its " + plural(len(h.subscriptions), "subscription", "subscriptions") + "."
 	default:
 		return plural(n, "organization", "organizations") + " with " + plural(len(h.subscriptions), "subscription", "subscriptions") + "."
