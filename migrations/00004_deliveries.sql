@@ -32,6 +32,11 @@ CREATE TABLE deliveries (
     body_bytes        integer     NOT NULL,
     duplicates        integer     NOT NULL DEFAULT 0,
     last_duplicate_at timestamptz,
+    -- Why it was rejected, found after the commit (docs/decisions/0007-explained-after-the-commit.md): the rung of the ladder, its facts in
+    -- words, and the beginning of the signature that was expected. Empty: not rejected, or not explained yet.
+    explain_rung      text        NOT NULL DEFAULT '',
+    explain_detail    text        NOT NULL DEFAULT '',
+    explain_expected  text        NOT NULL DEFAULT '',
     CONSTRAINT deliveries_verdict_known CHECK (verdict IN ('verified', 'rejected')),
     CONSTRAINT deliveries_reason_with_rejection CHECK ((verdict = 'rejected') = (reason <> '')),
     CONSTRAINT deliveries_sha256_length CHECK (length(body_sha256) = 32),
@@ -44,6 +49,8 @@ CREATE INDEX deliveries_rejected ON deliveries (organization_id, id DESC) WHERE 
 CREATE INDEX deliveries_rejected_all ON deliveries (id DESC) WHERE verdict = 'rejected';
 CREATE INDEX deliveries_rejected_subscription ON deliveries (subscription_id, id DESC) WHERE verdict = 'rejected';
 CREATE INDEX deliveries_rejected_reason ON deliveries (reason, id DESC) WHERE verdict = 'rejected';
+-- What waits for its explanation has an empty rung, and is found here too.
+CREATE INDEX deliveries_rejected_rung ON deliveries (explain_rung, id DESC) WHERE verdict = 'rejected';
 -- A delivery verified first has its own id as notification id; only later ones of the same notification need an index.
 CREATE INDEX deliveries_siblings ON deliveries (notification_id) WHERE notification_id <> id;
 -- Catches what no partition was made for; the keeper reports it when it is not empty.

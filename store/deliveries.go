@@ -55,6 +55,7 @@ type Delivery struct {
 	BodyBytes       int
 	Duplicates      int
 	LastDuplicateAt time.Time
+	Explanation     Explanation // zero: verified, or not explained yet
 }
 
 // digest tells equal requests apart: for verified deliveries the body alone; a rejected one must not stand in the way of a later verified one of
@@ -168,7 +169,7 @@ func (s *Store) countDuplicates(ctx context.Context, repeated []*Delivery) error
 
 const deliverySelect = `id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
 	verdict, reason, reason_detail, key_id, variant, envelope_signed, coalesce(signed_at, 'epoch'), answered, answer_micros, source, tls, headers, body_sha256, body_bytes,
-	duplicates, coalesce(last_duplicate_at, 'epoch')`
+	duplicates, coalesce(last_duplicate_at, 'epoch'), explain_rung, explain_detail, explain_expected`
 
 func scanDelivery(row pgx.CollectableRow) (Delivery, error) {
 	var d Delivery
@@ -199,7 +200,7 @@ func (d *Delivery) scan(row pgx.CollectableRow, more ...any) error {
 	err := row.Scan(append([]any{
 		&d.ID, &d.ReceivedAt, &d.EndpointID, &d.SubscriptionID, &d.OrganizationID, &d.NotificationID, &d.ProductID, &d.EventType, &d.WebhookID, &d.TraceID, &d.RequestType, &d.RetryNumber, &d.EventDate,
 		&d.Verdict, &d.Reason, &d.ReasonDetail, &d.KeyID, &d.Variant, &d.EnvelopeSigned, &d.SignedAt, &d.Answered, &micros, &source, &d.TLS, &d.Headers, &sum, &d.BodyBytes,
-		&d.Duplicates, &d.LastDuplicateAt,
+		&d.Duplicates, &d.LastDuplicateAt, &d.Explanation.Rung, &d.Explanation.Detail, &d.Explanation.Expected,
 	}, more...)...)
 	d.AnswerTime = time.Duration(micros) * time.Microsecond
 	d.SignedAt, d.LastDuplicateAt = epochIsZero(d.SignedAt), epochIsZero(d.LastDuplicateAt)
@@ -240,6 +241,7 @@ type RejectedFilter struct {
 	Organizations  []int64 // any of these; nil: all
 	SubscriptionID int64
 	Reason         string
+	Rung           string // of the explanation
 	From, To       time.Time
 	Page           Page
 }
@@ -251,6 +253,7 @@ func (f RejectedFilter) where() where {
 	w.addOrganizations(f.Organizations)
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
+	w.addIf(f.Rung != "", "explain_rung = ?", f.Rung)
 	w.addRange(f.From, f.To)
 	return w
 }

@@ -64,6 +64,7 @@ type Receiver struct {
 	health    *health
 	writer    *writer
 	grouper   *grouper
+	explainer *explainer
 	memory    *semaphore.Weighted
 	closing   atomic.Bool
 	cancel    context.CancelFunc
@@ -105,6 +106,7 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
 	r.grouper = newGrouper(cfg.Store, cfg.Log, r.endpoints)
+	r.explainer = newExplainer(r)
 	r.writer = newWriter(cfg, r.metrics, r.grouper.wake)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
 	return r, nil
@@ -125,7 +127,7 @@ func (r *Receiver) Start(ctx context.Context) error {
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	r.writer.start()
-	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.health.run} {
+	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.health.run} {
 		r.loops.Go(func() { loop(loops) })
 	}
 	return nil
@@ -272,6 +274,9 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 		r.metrics.refused(result.refusal)
 		r.unavailable(w)
 		return
+	}
+	if d.Verdict == store.Rejected && result.stored {
+		r.explainer.wake()
 	}
 	r.metrics.answered(d, result.stored, r.now().Sub(start))
 	w.Header().Set("Content-Length", "0")

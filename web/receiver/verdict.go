@@ -56,7 +56,7 @@ func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body [
 	v := verdict{verdict: store.Verified, verification: verification}
 	v.notification, _ = cybs.ParseNotification(h, body) // what cannot be read is kept and shown raw
 	if err != nil {
-		v.verdict, v.reason, v.detail = store.Rejected, reasonOf(err), r.explain(err, e, verification, now)
+		v.verdict, v.reason, v.detail = store.Rejected, reasonOf(err), r.found(err, e, verification, now)
 		return v, nil
 	}
 	r.variants.pin(place, verification.Variant)
@@ -100,8 +100,8 @@ func reasonOf(err error) string {
 	return ReasonSignatureMismatch // the only other that cybs.Verify returns
 }
 
-// explain says what came and what was expected. It names ids of keys and never what they are made of.
-func (r *Receiver) explain(err error, e *endpoint, v cybs.Verification, now time.Time) string {
+// found says what came and what was expected. It names ids of keys and never what they are made of.
+func (r *Receiver) found(err error, e *endpoint, v cybs.Verification, now time.Time) string {
 	arrived := now.UTC().Format(time.RFC3339)
 	switch reasonOf(err) {
 	case ReasonSignatureMissing:

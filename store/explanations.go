@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Explanation is why a delivery was rejected, as far as that could be found out. It holds no key, and of signatures only the beginning.
+type Explanation struct {
+	Rung     string // the step of the ladder that explains it; "": not explained yet
+	Detail   string // the facts in words; may be empty
+	Expected string // the beginning of the signature that was expected; may be empty
+}
+
+// ListUnexplained returns rejected deliveries without an explanation, oldest first, with their bodies. A body that cannot be opened
+// stays nil, with BodyBytes telling that there was one. Nothing is locked: two callers may get the same ones.
+func (s *Store) ListUnexplained(ctx context.Context, limit int) ([]Delivery, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+", body FROM deliveries WHERE verdict = 'rejected' AND explain_rung = '' ORDER BY id LIMIT $1", limit)
+	list, err := pgx.CollectRows(rows, s.scanDeliveryWithBody)
+	return list, mapError("list unexplained deliveries", err)
+}
+
+// InsertExplanations keeps explanations with their deliveries. One that was explained meanwhile keeps its first explanation, and one
+// that is gone is no error.
+func (s *Store) InsertExplanations(ctx context.Context, found map[ID]Explanation) error {
+	ids := make([]ID, 0, len(found))
+	var rungs, details, expected []string
+	for id, e := range found {
+		ids, rungs, details, expected = append(ids, id), append(rungs, e.Rung), append(details, e.Detail), append(expected, e.Expected)
+	}
+	_, err := s.pool.Exec(ctx, `UPDATE deliveries d SET explain_rung = e.rung, explain_detail = e.detail, explain_expected = e.expected
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, rung, detail, expected)
+		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected)
+	return mapError("keep explanations", err)
+}
+
+// KnownSignatureKeys returns the keys of every organization and environment, former ones included, with their secrets opened, newest
+// first: at most 1,000. A key that cannot be opened comes without its secret.
+func (s *Store) KnownSignatureKeys(ctx context.Context) ([]SignatureKey, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch'), sealed_key
+		FROM signature_keys ORDER BY id DESC LIMIT 1000`)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k SignatureKey, err error) {
+		var sealed []byte
+		if err = row.Scan(&k.ID, &k.OrganizationID, &k.KeyID, &k.CreatedAt, &k.ExpiresAt, &k.ReplacedAt, &sealed); err != nil {
+			return k, err
+		}
+		k.ExpiresAt, k.ReplacedAt = epochIsZero(k.ExpiresAt), epochIsZero(k.ReplacedAt)
+		k.Key, err = s.sealer.open(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), sealed)
+		if errors.Is(err, ErrSealBroken) {
+			k.Key, err = nil, nil
+		}
+		return k, err
+	})
+	return list, mapError("read known signature keys", err)
+}

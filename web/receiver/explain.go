@@ -1,0 +1,158 @@
+package receiver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/store"
+)
+
+// Rungs that are ours: what no signature explains.
+const (
+	// RungEnvelopeMismatch: the signature is genuine, but what it comes with contradicts itself.
+	RungEnvelopeMismatch = "envelope-mismatch"
+	// RungNotWalked: something that is needed for explaining was not kept, or cannot be opened.
+	RungNotWalked = "not-walked"
+)
+
+const (
+	// explainBatch bounds the bodies that are held for explaining at one time.
+	explainBatch = 8
+	// explainInterval is how often the explainer looks without being woken: for what another replica, or a crash, left.
+	explainInterval = 3 * time.Second
+)
+
+// explainer finds out why deliveries were rejected, after their commit and never before the answer: one at a time, so that
+// no flood of strangers takes more than one processor from those who are genuine.
+type explainer struct {
+	store     *store.Store
+	log       *slog.Logger
+	endpoints *endpoints
+	variants  *variants
+	tolerance time.Duration
+	wakeup    chan struct{}
+}
+
+func newExplainer(r *Receiver) *explainer {
+	return &explainer{
+		store: r.store, log: r.log, endpoints: r.endpoints, variants: &r.variants, tolerance: r.cfg.Tolerance, wakeup: make(chan struct{}, 1),
+	}
+}
+
+// wake tells that rejected deliveries wait. It never blocks.
+func (x *explainer) wake() {
+	select {
+	case x.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// run explains until ctx ends. The first round finishes what the last process left.
+func (x *explainer) run(ctx context.Context) {
+	tick := time.NewTicker(explainInterval)
+	defer tick.Stop()
+	for {
+		if err := x.drain(ctx); err != nil && ctx.Err() == nil {
+			x.log.Error("rejected deliveries could not be explained; they wait", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-x.wakeup:
+		case <-tick.C:
+		}
+	}
+}
+
+// drain explains until nothing waits.
+func (x *explainer) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
+		list, err := x.store.ListUnexplained(ctx, explainBatch)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		known, err := x.look(ctx)
+		if err != nil {
+			return err
+		}
+		found := make(map[store.ID]store.Explanation, len(list))
+		for _, d := range list {
+			found[d.ID] = x.explain(d, known)
+		}
+		if err := x.store.InsertExplanations(ctx, found); err != nil {
+			return err
+		}
+		if len(list) < explainBatch {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// known is whose deliveries may have been meant: every organization and key that is stored, of every environment.
+type known struct {
+	organizations map[int64]store.Organization
+	keys          []cybs.KnownKey
+}
+
+func (x *explainer) look(ctx context.Context) (known, error) {
+	organizations, err := x.store.ListOrganizations(ctx, "")
+	if err != nil {
+		return known{}, err
+	}
+	keys, err := x.store.KnownSignatureKeys(ctx)
+	if err != nil {
+		return known{}, err
+	}
+	k := known{organizations: make(map[int64]store.Organization, len(organizations)), keys: make([]cybs.KnownKey, len(keys))}
+	for _, o := range organizations {
+		k.organizations[o.ID] = o
+	}
+	for i, key := range keys {
+		o := k.organizations[key.OrganizationID]
+		k.keys[i] = cybs.KnownKey{
+			Key:            cybs.Key{ID: key.KeyID, Secret: cybs.Secret(key.Key), ExpiresAt: key.ExpiresAt},
+			OrganizationID: o.OrganizationID, Environment: cybs.Environment(o.Environment), ReplacedAt: key.ReplacedAt,
+		}
+	}
+	return k, nil
+}
+
+// explain never fails: what cannot be explained says so.
+func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.log.Error("a rejected delivery could not be explained", "delivery", d.ID.String(), "panic", fmt.Sprintf("%T", p), "stack", stack())
+			found = store.Explanation{Rung: RungNotWalked, Detail: "Looking for the reason failed; the log says more."}
+		}
+	}()
+	lines := headersOf(d).Values(cybs.HeaderSignature)
+	switch {
+	case d.Reason == ReasonEnvelopeMismatch:
+		return store.Explanation{Rung: RungEnvelopeMismatch, Detail: d.ReasonDetail}
+	case d.Body == nil && d.BodyBytes > 0:
+		return store.Explanation{Rung: RungNotWalked, Detail: "Its body cannot be opened: the encryption key is not among those configured."}
+	case len(lines) == 0 && d.Reason != ReasonSignatureMissing:
+		return store.Explanation{Rung: RungNotWalked, Detail: "Its signature header was not kept: the request had too many headers, or the database refused them."}
+	}
+	for _, line := range lines {
+		if line != lines[0] {
+			return store.Explanation{Rung: string(cybs.RungSignatureUnread), Detail: fmt.Sprintf("The header came %d times, with different values.", len(lines))}
+		}
+	}
+	in := cybs.ExplainInput{Body: d.Body, Now: d.ReceivedAt, Tolerance: x.tolerance, Keys: k.keys}
+	if len(lines) > 0 {
+		in.Signature = lines[0]
+	}
+	if o, ok := k.organizations[d.OrganizationID]; ok {
+		in.OrganizationID, in.Environment = o.OrganizationID, cybs.Environment(o.Environment)
+	}
+	if e := x.endpoints.ofSubscription(d.SubscriptionID); e != nil {
+		in.Pinned = x.variants.pinned(variantPlace{e.ID, productOf(e, d.ProductID)})
+	}
+	e := cybs.Explain(in)
+	return store.Explanation{Rung: string(e.Rung), Detail: clean(e.Detail), Expected: e.Expected}
+}
