@@ -32,7 +32,7 @@ CREATE TABLE deliveries (
     body_bytes        integer     NOT NULL,
     duplicates        integer     NOT NULL DEFAULT 0,
     last_duplicate_at timestamptz,
-    -- Why it was rejected, found after the commit (docs/decisions/0010-explained-after-the-commit.md): the rung of the ladder, its facts in
+    -- Why it was rejected, found after the commit (docs/decisions/0011-explained-after-the-commit.md): the rung of the ladder, its facts in
     -- words, and the beginning of the signature that was expected. Empty: not rejected, or not explained yet.
     explain_rung      text        NOT NULL DEFAULT '',
     explain_detail    text        NOT NULL DEFAULT '',
