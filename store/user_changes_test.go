@@ -138,7 +138,7 @@ func TestOldFailuresAreForgotten(t *testing.T) {
 		}
 		return n
 	}
-	if err := s.RecordSignInFailure(t.Context(), "email:old"); err != nil {
+	if err := s.RecordSignInFailure(t.Context(), nil, "email:old"); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {

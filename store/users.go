@@ -236,18 +236,26 @@ func (s *Store) SignInLockedUntil(ctx context.Context, subjects ...string) (time
 	return epochIsZero(until), mapError("check sign-in lock", err)
 }
 
-// RecordSignInFailure counts a failed sign-in of a subject (an e-mail address or a source). From the fifth within an hour on each one locks it for
-// twice as long as the one before, from 30 s up to 15 minutes.
-func (s *Store) RecordSignInFailure(ctx context.Context, subject string) error {
-	_, err := s.pool.Exec(ctx, `
-		INSERT INTO sign_in_failures AS f (subject, failures, last_at) VALUES ($1, 1, $2)
-		ON CONFLICT (subject) DO UPDATE SET
-			failures = CASE WHEN f.last_at < $2 - interval '1 hour' THEN 1 ELSE least(f.failures + 1, 100) END,
-			last_at = $2,
-			locked_until = CASE WHEN f.last_at >= $2 - interval '1 hour' AND f.failures + 1 >= 5
-				THEN $2 + least(interval '30 seconds' * power(2, least(f.failures - 4, 10)), interval '15 minutes') END`,
-		subject, s.now())
-	return mapError("record failed sign-in", err)
+// RecordSignInFailure counts a failed sign-in of each subject (an e-mail address or a source) and writes the audit row, if there is one, in
+// one transaction: how long it takes does not tell whether the person exists. From the fifth failure within an hour on each one locks its
+// subject for twice as long as the one before, from 30 s up to 15 minutes.
+func (s *Store) RecordSignInFailure(ctx context.Context, audit *AuditEntry, subjects ...string) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		// In one order, so that concurrent failures of the same subjects never deadlock.
+		_, err := tx.Exec(ctx, `
+			INSERT INTO sign_in_failures AS f (subject, failures, last_at) SELECT subject, 1, $2 FROM unnest($1::text[]) subject ORDER BY subject
+			ON CONFLICT (subject) DO UPDATE SET
+				failures = CASE WHEN f.last_at < $2 - interval '1 hour' THEN 1 ELSE least(f.failures + 1, 100) END,
+				last_at = $2,
+				locked_until = CASE WHEN f.last_at >= $2 - interval '1 hour' AND f.failures + 1 >= 5
+					THEN $2 + least(interval '30 seconds' * power(2, least(f.failures - 4, 10)), interval '15 minutes') END`,
+			subjects, s.now())
+		if err != nil || audit == nil {
+			return mapError("record failed sign-in", err)
+		}
+		_, err = insertAudit(ctx, tx, *audit, s.now())
+		return err
+	})
 }
 
 func needOne(affected int64, doing string, id any) error {

@@ -131,7 +131,7 @@ func TestFailedSignInsLockForLongerAndLonger(t *testing.T) {
 		return time.Until(until)
 	}
 	fail := func() {
-		if err := s.RecordSignInFailure(t.Context(), "ann@example.com"); err != nil {
+		if err := s.RecordSignInFailure(t.Context(), nil, "ann@example.com"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
+const changePasswordAction = "user.change_password"
+
 func (s *Server) showPassword(c echo.Context) error {
 	return s.renderPassword(c, http.StatusOK, emptyForm())
 }
@@ -23,7 +25,7 @@ func (s *Server) updatePassword(c echo.Context) error {
 	}
 	ctx, user := c.Request().Context(), currentUser(c)
 	// Guessing the present one through a stolen session is bounded like guessing at the door.
-	_, err = s.authenticate(ctx, user.Email, f.secret("current", maxPasswordBytes), sourceOf(c))
+	_, err = s.authenticate(ctx, user.Email, f.secret("current", maxPasswordBytes), s.audit(c, changePasswordAction))
 	var locked *lockedError
 	switch {
 	case errors.As(err, &locked):
@@ -41,7 +43,7 @@ func (s *Server) updatePassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.store.ReplaceUserPassword(ctx, user, hash, nil, s.audit(c, "user.change_password")); err != nil {
+	if err := s.store.ReplaceUserPassword(ctx, user, hash, nil, s.audit(c, changePasswordAction)); err != nil {
 		return err
 	}
 	v := mustVisit(c)

@@ -46,12 +46,17 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	return hash, nil
 }
 
-// check reports whether the password fits the hash, and whether the hash is weaker than those made today.
+// check waits for a turn and compares.
 func (p *passwords) check(ctx context.Context, password, hash string) (match, weak bool, err error) {
 	if err := p.enter(ctx); err != nil {
 		return false, false, err
 	}
 	defer p.leave()
+	return p.compare(password, hash)
+}
+
+// compare reports whether the password fits the hash, and whether the hash is weaker than those made today. The caller has entered.
+func (p *passwords) compare(password, hash string) (match, weak bool, err error) {
 	match, params, err := argon2id.CheckHash(password, hash)
 	if err != nil {
 		return false, false, fmt.Errorf("check password: %w", err)

@@ -19,6 +19,8 @@ import (
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
+const signInAction = "user.sign_in"
+
 var errWrongPassword = errors.New("no such person, or wrong password")
 
 // lockedError says that too many tries have failed.
@@ -57,7 +59,7 @@ func (s *Server) signIn(c echo.Context) error {
 	}
 	email, password := f.text("email", 254), f.secret("password", maxPasswordBytes)
 	m := auth.SignIn{Next: f.typed("next"), Email: email}
-	user, err := s.authenticate(c.Request().Context(), email, password, sourceOf(c))
+	user, err := s.authenticate(c.Request().Context(), email, password, s.audit(c, signInAction))
 	var locked *lockedError
 	switch {
 	case errors.As(err, &locked):
@@ -65,11 +67,6 @@ func (s *Server) signIn(c echo.Context) error {
 		m.Problem = "Too many tries have failed. Wait " + ui.DurationText(locked.wait.Round(time.Second)) + ", then try again."
 		return s.renderSignIn(c, http.StatusTooManyRequests, m)
 	case errors.Is(err, errWrongPassword):
-		if user.ID != 0 {
-			if err := s.auditSignIn(c, user, store.OutcomeFailed); err != nil {
-				return err
-			}
-		}
 		m.Problem = "E-mail address and password do not fit together."
 		return s.renderSignIn(c, http.StatusUnprocessableEntity, m)
 	case err != nil:
@@ -83,10 +80,13 @@ func (s *Server) signIn(c echo.Context) error {
 
 // begin signs somebody in, with an audit row before it.
 func (s *Server) begin(c echo.Context, user store.User) error {
-	if err := s.auditSignIn(c, user, store.OutcomeSucceeded); err != nil {
+	ctx, e := c.Request().Context(), s.audit(c, signInAction)
+	e.UserID, e.Actor = user.ID, user.Email
+	e.ObjectKind, e.ObjectID, e.ObjectName = "user", fmt.Sprint(user.ID), user.Email
+	if _, err := s.store.InsertAudit(ctx, e); err != nil {
 		return err
 	}
-	if err := s.store.RecordSignIn(c.Request().Context(), user.ID, emailSubject(user.Email)); err != nil {
+	if err := s.store.RecordSignIn(ctx, user.ID, emailSubject(user.Email)); err != nil {
 		return err
 	}
 	v := mustVisit(c)
@@ -97,52 +97,72 @@ func (s *Server) begin(c echo.Context, user store.User) error {
 	return nil
 }
 
-func (s *Server) auditSignIn(c echo.Context, user store.User, outcome string) error {
-	e := s.audit(c, "user.sign_in")
-	e.Outcome, e.Actor = outcome, user.Email
-	e.ObjectKind, e.ObjectID, e.ObjectName = "user", fmt.Sprint(user.ID), user.Email
-	if outcome == store.OutcomeSucceeded {
-		e.UserID = user.ID
+// authenticate finds the person of these words. When the password is wrong, attempt is written to the audit log, if the person
+// exists. Errors to test for: errWrongPassword and *lockedError.
+func (s *Server) authenticate(ctx context.Context, email, password string, attempt store.AuditEntry) (store.User, error) {
+	subjects := signInSubjects(email, attempt.Source)
+	if err := s.checkLock(ctx, subjects); err != nil {
+		return store.User{}, err
 	}
-	_, err := s.store.InsertAudit(c.Request().Context(), e)
-	return err
+	user, weak, err := s.comparePassword(ctx, email, password, subjects, attempt)
+	if err == nil && weak {
+		err = s.rehash(ctx, user, password)
+	}
+	return user, err
 }
 
-// authenticate finds the person of these words. Errors to test for: errWrongPassword, with the person if there is one, and *lockedError.
-func (s *Server) authenticate(ctx context.Context, email, password string, source netip.Addr) (store.User, error) {
-	subjects := signInSubjects(email, source)
+// checkLock is a *lockedError while one of the subjects has to wait.
+func (s *Server) checkLock(ctx context.Context, subjects []string) error {
 	until, err := s.store.SignInLockedUntil(ctx, subjects...)
 	if err != nil {
-		return store.User{}, err
+		return err
 	}
 	if wait := until.Sub(s.now()); !until.IsZero() && wait > 0 {
-		return store.User{}, &lockedError{wait: wait}
+		return &lockedError{wait: wait}
 	}
-	user, err := s.store.GetUserByEmail(ctx, email)
+	return nil
+}
+
+// comparePassword lets a few in at a time, from the look at the lock to the count of the failure: of many tries sent at once, all
+// would otherwise find the door open.
+func (s *Server) comparePassword(ctx context.Context, email, password string, subjects []string, attempt store.AuditEntry) (user store.User, weak bool, err error) {
+	if err := s.passwords.enter(ctx); err != nil {
+		return store.User{}, false, err
+	}
+	defer s.passwords.leave()
+	if err := s.checkLock(ctx, subjects); err != nil {
+		return store.User{}, false, err
+	}
+	user, err = s.store.GetUserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return store.User{}, err
+		return store.User{}, false, err
 	}
-	known := err == nil && user.DisabledAt.IsZero()
 	hash := nobodysHash
+	known := err == nil && user.DisabledAt.IsZero()
 	if known {
 		hash = user.PasswordHash
 	}
-	match, weak, err := s.passwords.check(ctx, password, hash)
+	match, weak, err := s.passwords.compare(password, hash)
 	if err != nil {
-		return store.User{}, err
+		return store.User{}, false, err
 	}
-	if !known || !match {
-		for _, subject := range subjects {
-			if err := s.store.RecordSignInFailure(ctx, subject); err != nil {
-				return store.User{}, err
-			}
-		}
-		return user, errWrongPassword
+	if known && match {
+		return user, weak, nil
 	}
-	if weak {
-		return user, s.rehash(ctx, user, password)
+	if err := s.store.RecordSignInFailure(ctx, failedAttempt(attempt, user), subjects...); err != nil {
+		return store.User{}, false, err
 	}
-	return user, nil
+	return store.User{}, false, errWrongPassword
+}
+
+// failedAttempt is the audit row of a wrong password; nil for nobody we know, or strangers could fill the log.
+func failedAttempt(attempt store.AuditEntry, user store.User) *store.AuditEntry {
+	if user.ID == 0 {
+		return nil
+	}
+	attempt.Outcome, attempt.Actor = store.OutcomeFailed, user.Email
+	attempt.ObjectKind, attempt.ObjectID, attempt.ObjectName = "user", fmt.Sprint(user.ID), user.Email
+	return &attempt
 }
 
 // rehash stores a stronger hash of the same password. It ends no session: nothing has changed for the person.

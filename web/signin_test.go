@@ -192,6 +192,34 @@ func TestFailuresLockTheDoorForThatAddress(t *testing.T) {
 	signIn(srv.Stranger(), paths.SignIn, u.Email, webtest.Password).Wants(http.StatusSeeOther)
 }
 
+// Many tries sent at once must not all find the door open.
+func TestTriesSentAtOnceAreLockedOutToo(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	u := srv.Person(store.RoleViewer)
+	const tries = 24
+	answers := make(chan int, tries)
+	for range tries {
+		browser := srv.Stranger()
+		form := browser.Get(paths.SignIn).Form("sign-in").Set("email", u.Email).Set("password", "one guess of many")
+		go func() { answers <- form.Submit().Status }()
+	}
+	judged := 0
+	for range tries {
+		switch status := <-answers; status {
+		case http.StatusUnprocessableEntity:
+			judged++
+		case http.StatusTooManyRequests:
+		default:
+			t.Errorf("a try is answered %d", status)
+		}
+	}
+	// Five lock the door, and as many as compare at a time may be under way with the fifth.
+	if judged < 5 || judged > 6 {
+		t.Errorf("%d of %d tries were judged, want 5 or 6", judged, tries)
+	}
+}
+
 func TestSignInLeadsOnlyToThisConsole(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
