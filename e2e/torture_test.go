@@ -57,7 +57,7 @@ func TestNothingAnswered200IsLost(t *testing.T) {
 		h.awaitAcknowledged(t, (round+1)*acknowledgedPerRound)
 		p.kill(t)
 		p.start(t)
-		h.receiver.Store(&p.Receiver)
+		h.sendTo(p.Receiver)
 	}
 	h.awaitAcknowledged(t, (rounds+1)*acknowledgedPerRound)
 	acknowledged := stop()
@@ -80,6 +80,9 @@ type tortured struct {
 	failed        atomic.Int64
 	progress      chan struct{} // after each answer of 200
 }
+
+// sendTo tells the senders where the server is now. They keep a copy: the next start writes the program's own.
+func (h *tortured) sendTo(address string) { h.receiver.Store(&address) }
 
 func newTortured(t *testing.T) *tortured {
 	t.Helper()
@@ -150,7 +153,7 @@ func (h *tortured) seed(t *testing.T, s *store.Store) {
 // sendWithoutPause starts the senders. stop ends them and returns the trace ids that were answered 200.
 func (h *tortured) sendWithoutPause(t *testing.T, p *program) (stop func() []string) {
 	t.Helper()
-	h.receiver.Store(&p.Receiver)
+	h.sendTo(p.Receiver)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var sending sync.WaitGroup
 	acknowledged := make([][]string, tortureSenders)
