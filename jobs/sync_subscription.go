@@ -96,20 +96,10 @@ func (j *Jobs) lookAt(ctx context.Context, id int64) (store.Subscription, error)
 	if actual.Status == "" {
 		return sub, nil // still being created
 	}
-	if err := j.record(ctx, id, actual); err != nil {
+	if _, err := j.cfg.Store.RecordActual(ctx, id, actual); err != nil {
 		return sub, err
 	}
 	return j.cfg.Store.GetSubscription(ctx, id)
-}
-
-func (j *Jobs) record(ctx context.Context, id int64, actual store.ActualSubscription) error {
-	_, err := j.cfg.Store.RecordActual(ctx, id, actual)
-	if errors.Is(err, store.ErrInvalid) && actual.Raw != nil {
-		// The answer as it came is not something that Postgres can hold; what it means is.
-		actual.Raw = nil
-		_, err = j.cfg.Store.RecordActual(ctx, id, actual)
-	}
-	return err
 }
 
 // createPatience is how long a subscription without webhook id may be on its way: longer than any call to Cybersource takes.

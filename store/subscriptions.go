@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -157,27 +158,40 @@ type ActualSubscription struct {
 	Raw       json.RawMessage
 }
 
-// RecordActual keeps Cybersource's answer about a subscription and reports whether its status changed. ErrNotFound.
+// RecordActual keeps Cybersource's answer about a subscription and reports whether its status changed. A copy of the answer that Postgres
+// cannot hold is left out: the status counts for more. What is deleted stays as it was. ErrNotFound.
 func (s *Store) RecordActual(ctx context.Context, id int64, a ActualSubscription) (changed bool, err error) {
+	changed, err = s.recordActual(ctx, id, a)
+	if errors.Is(err, ErrInvalid) && a.Raw != nil {
+		a.Raw = nil
+		return s.recordActual(ctx, id, a)
+	}
+	return changed, err
+}
+
+func (s *Store) recordActual(ctx context.Context, id int64, a ActualSubscription) (changed bool, err error) {
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
 		var before SubscriptionStatus
-		err := tx.QueryRow(ctx, "SELECT status FROM subscriptions WHERE id = $1 FOR UPDATE", id).Scan(&before)
+		var deleted bool
+		err := tx.QueryRow(ctx, "SELECT status, deleted_at IS NOT NULL FROM subscriptions WHERE id = $1 FOR UPDATE", id).Scan(&before, &deleted)
 		if err != nil {
 			return mapError(fmt.Sprintf("get subscription %d", id), err)
 		}
-		changed = before != a.Status
+		if deleted {
+			return nil
+		}
 		_, err = tx.Exec(ctx, `UPDATE subscriptions SET webhook_id = coalesce(nullif($2, ''), webhook_id), status = $3, status_detail = $4, actual = coalesce($5, actual),
-			checked_at = $6, status_since = CASE WHEN status = $3 THEN status_since ELSE $6 END WHERE id = $1 AND deleted_at IS NULL`,
+			checked_at = $6, status_since = CASE WHEN status = $3 THEN status_since ELSE $6 END WHERE id = $1`,
 			id, a.WebhookID, a.Status, a.Detail, emptyIsNull(a.Raw), s.now())
 		if err != nil {
 			return mapError(fmt.Sprintf("record answer for subscription %d", id), err)
 		}
-		if !changed {
+		if changed = before != a.Status; !changed {
 			return nil
 		}
 		return notify(ctx, tx, TopicSubscriptions, id)
 	})
-	return changed, err
+	return changed && err == nil, err
 }
 
 // UpdateSubscription stores a new intent: name, description, products, scope, security type and retry policy. ErrNotFound when deleted.

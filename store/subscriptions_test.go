@@ -69,11 +69,27 @@ func TestLateAnswerDoesNotReviveADeletedSubscription(t *testing.T) {
 	if err := s.DeleteSubscription(t.Context(), v.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RecordActual(t.Context(), v.ID, store.ActualSubscription{Status: store.StatusActive}); err != nil {
-		t.Fatal(err)
+	if changed, err := s.RecordActual(t.Context(), v.ID, store.ActualSubscription{Status: store.StatusActive}); err != nil || changed {
+		t.Fatalf("RecordActual = %v, %v; want no change", changed, err)
 	}
 	if got, err := s.GetSubscription(t.Context(), v.ID); err != nil || got.Status != store.StatusDeleted {
 		t.Errorf("status = %s, %v; want DELETED", got.Status, err)
+	}
+}
+
+func TestStatusIsKeptWhateverTheAnswerHolds(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	v := newSubscription(t, s, newOrganization(t, s, "acme").ID, "tokens")
+	for i, raw := range []string{`{"a":"\u0000"}`, `{"a":"\ud800"}`, "{\"a\":\"\xff\"}", `{"a":1e999999}`} {
+		status := []store.SubscriptionStatus{store.StatusActive, store.StatusInactive}[i%2]
+		changed, err := s.RecordActual(t.Context(), v.ID, store.ActualSubscription{WebhookID: "w", Status: status, Raw: []byte(raw)})
+		if err != nil || !changed {
+			t.Errorf("RecordActual with %q = %v, %v", raw, changed, err)
+		}
+		if got, err := s.GetSubscription(t.Context(), v.ID); err != nil || got.Status != status {
+			t.Errorf("after %q the status is %s, %v; want %s", raw, got.Status, err, status)
+		}
 	}
 }
 

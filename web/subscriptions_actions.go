@@ -93,8 +93,8 @@ func (s *Server) testSubscription(c echo.Context) error {
 		if sent.EventType == "" {
 			return "Cybersource has sent a test notification. It shows up below within seconds.", "", nil
 		}
-		return "Cybersource has sent a test notification of type " + sent.EventType + ". It shows up below within seconds.",
-			sent.EventType + ", trace id " + sent.TransactionTraceID, nil
+		return "Cybersource has sent a test notification of type " + readable(sent.EventType) + ". It shows up below within seconds.",
+			readable(sent.EventType + ", trace id " + sent.TransactionTraceID), nil
 	})
 }
 

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -122,10 +121,7 @@ func (s *Server) recordAnswer(ctx context.Context, v store.Subscription, answer 
 	case "":
 		a.Status, a.Detail = store.StatusUnknown, "Cybersource’s answer names no status."
 	default:
-		a.Status, a.Detail = store.StatusUnknown, "Cybersource says "+string(answer.Status)+", which Switchboard does not know."
-	}
-	if bytes.Contains(a.Raw, []byte(`\u0000`)) {
-		a.Raw = nil // Postgres cannot hold it as jsonb; the status counts for more than the copy
+		a.Status, a.Detail = store.StatusUnknown, "Cybersource says "+readable(string(answer.Status))+", which Switchboard does not know."
 	}
 	_, err := s.store.RecordActual(ctx, v.ID, a)
 	return err
