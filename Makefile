@@ -48,6 +48,13 @@ TORTURE_ROUNDS ?= 20
 torture: ## kill the server under load again and again: what was answered 200 is stored, once
 	TORTURE_ROUNDS=$(TORTURE_ROUNDS) $(TOOL) gotestsum --format testname -- -count=1 -timeout 60m -run TestNothingAnswered200IsLost ./e2e
 
+# For example: make bench BENCHFLAGS='-print -rounds 1 -duration 3s -sustained 10s'
+BENCHFLAGS ?=
+.PHONY: bench
+bench: ## measure the receiver as ratios to limits of this machine; fails when one is missed
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./e2e/bench
+	bin/bench $(BENCHFLAGS)
+
 .PHONY: generate
 generate: ## regenerate *_templ.go from *.templ
 	$(TOOL) templ generate
