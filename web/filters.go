@@ -23,6 +23,7 @@ const (
 	eventTypeParam    = "type"
 	statusParam       = "status"
 	reasonParam       = "reason"
+	rungParam         = "rung"
 	fromParam         = "from"
 	toParam           = "to"
 	searchParam       = "q"
@@ -34,7 +35,7 @@ const (
 )
 
 // filterParams are those that say which rows are meant, in the order of their chips; the others say how many and from where on.
-var filterParams = []string{searchParam, organizationParam, subscriptionParam, productParam, eventTypeParam, statusParam, reasonParam, fromParam, toParam}
+var filterParams = []string{searchParam, organizationParam, subscriptionParam, productParam, eventTypeParam, statusParam, reasonParam, rungParam, fromParam, toParam}
 
 const (
 	maxParamRunes = 300
@@ -114,6 +115,7 @@ type filters struct {
 	organizationID, subscriptionID int64
 	productID, eventType           string
 	status, reason, search         string
+	rung                           string
 	from, to                       time.Time
 	page                           store.Page
 	live                           bool
@@ -132,6 +134,7 @@ func readFilters(query url.Values, sc scope, now time.Time, zone *time.Location)
 	f.take(query, eventTypeParam, func(v string) string { f.eventType = v; return "" })
 	f.take(query, statusParam, func(v string) string { f.status = v; return "" })
 	f.take(query, reasonParam, func(v string) string { f.reason = v; return "" })
+	f.take(query, rungParam, func(v string) string { f.rung = v; return "" })
 	f.take(query, fromParam, func(v string) string { return f.readTime(&f.from, v, now) })
 	f.take(query, toParam, func(v string) string { return f.readTime(&f.to, v, now) })
 	f.take(query, sizeParam, f.readSize)
@@ -329,7 +332,7 @@ func (f *filters) chips(path string) []ui.Chip {
 
 var paramLabels = map[string]string{
 	searchParam: "Id", organizationParam: "Organization", subscriptionParam: "Subscription", productParam: "Product", eventTypeParam: "Event type",
-	statusParam: "Status", reasonParam: "Reason", fromParam: "From", toParam: "Until",
+	statusParam: "Status", reasonParam: "Reason", rungParam: "Explanation", fromParam: "From", toParam: "Until",
 }
 
 func (f *filters) chipText(name, value string) string {
@@ -345,6 +348,8 @@ func (f *filters) chipText(name, value string) string {
 		return statusLabel(store.NotificationStatus(value))
 	case reasonParam:
 		return reasonOf(value).text
+	case rungParam:
+		return rungOf(value).text
 	case fromParam, toParam:
 		if i := slices.IndexFunc(ranges, func(o ui.Option) bool { return o.Value == value }); i >= 0 {
 			return ranges[i].Label

@@ -1,10 +1,6 @@
 package web
 
-import (
-	"strings"
-
-	"github.com/switchboardhq/switchboard/views/ui"
-)
+import "strings"
 
 // reason is why a delivery was rejected, for people. The codes are the receiver's.
 type reason struct {
@@ -95,12 +91,4 @@ func reasonOf(code string) reason {
 		}
 	}
 	return reason{code: code, text: strings.ReplaceAll(code, "_", " "), meaning: "The receiver refused it for a reason that this page has no words for.", step: stepEnvelope}
-}
-
-func (f *filters) reasonSelect() ui.Field {
-	options := []ui.Option{{Label: "All"}}
-	for _, r := range reasons {
-		options = append(options, ui.Option{Value: r.code, Label: r.text})
-	}
-	return f.selectOf(reasonParam, options)
 }

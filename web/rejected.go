@@ -17,7 +17,7 @@ import (
 )
 
 // rejectedParams are the filters that the list of rejected deliveries shares with that of notifications.
-var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, fromParam, toParam, sizeParam, liveParam}
+var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, rungParam, fromParam, toParam, sizeParam, liveParam}
 
 // rejectedInstead is the list of rejected deliveries under the same filters.
 func rejectedInstead(query url.Values) string {
@@ -76,16 +76,16 @@ func (s *Server) rejectedFilters(c echo.Context) (*filters, string, error) {
 
 func (f *filters) rejected() store.RejectedFilter {
 	return store.RejectedFilter{
-		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, From: f.from, To: f.to, Page: f.page,
+		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, Rung: f.rung, From: f.from, To: f.to, Page: f.page,
 	}
 }
 
 func (f *filters) rejectedForm() ui.FilterForm {
-	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: f.hidden()}
+	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: append(f.hidden(), f.pairs([]string{reasonParam})...)}
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
 	}
-	form.Selects = append(form.Selects, f.subscriptionSelect(), f.reasonSelect())
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.rungSelect())
 	return form
 }
 
@@ -115,7 +115,7 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 func (f *filters) rejectedRow(d store.Delivery) rejected.Row {
 	row := rejected.Row{
 		ID: d.ID.String(), Href: f.detail(paths.ShowRejected(d.ID.String())), ReceivedAt: d.ReceivedAt,
-		Reason: reasonOf(d.Reason).text, Code: d.Reason, EventType: d.EventType, KeyID: d.KeyID, Source: sourceText(d), Bytes: int64(d.BodyBytes),
+		Reason: whyText(d), Code: d.Reason, Rung: d.Explanation.Rung, EventType: d.EventType, KeyID: d.KeyID, Source: sourceText(d), Bytes: int64(d.BodyBytes),
 		Organization: f.scope.organizationName(d.OrganizationID), Subscription: f.scope.subscriptionName(d.SubscriptionID), Duplicates: d.Duplicates,
 	}
 	if _, ok := f.scope.subscription(d.SubscriptionID); ok {
@@ -164,7 +164,7 @@ func (s *Server) showRejected(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := s.page(c, reasonOf(d.Reason).text, crumb("Rejected", r.filters.href(paths.Rejected)))
+	page := s.page(c, whyText(d), crumb("Rejected", r.filters.href(paths.Rejected)))
 	return s.render(c, http.StatusOK, rejected.ShowView(rejected.ShowPage{
 		Page: page, Facts: r.facts(), Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
 	}))
@@ -229,7 +229,15 @@ func (s *Server) rejectedNeighbours(c echo.Context, r rejectedShown) (newer, old
 
 func adviceOf(d store.Delivery) deliveries.Advice {
 	r := reasonOf(d.Reason)
-	return deliveries.Advice{Reason: r.text, Code: d.Reason, Happened: readable(d.ReasonDetail), Meaning: r.meaning, Next: r.next}
+	if d.Explanation.Rung == "" {
+		return deliveries.Advice{Reason: r.text, Code: d.Reason, Happened: readable(d.ReasonDetail), Meaning: r.meaning, Next: r.next}
+	}
+	why := rungOf(d.Explanation.Rung)
+	a := deliveries.Advice{Reason: why.text, Code: d.Reason, Rung: why.code, Happened: readable(d.ReasonDetail), Meaning: why.meaning, Next: why.next}
+	if detail := readable(d.Explanation.Detail); detail != "" && detail != a.Happened {
+		a.Meaning += " " + detail
+	}
+	return a
 }
 
 func (r rejectedShown) facts() rejected.Facts {

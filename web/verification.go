@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -38,7 +39,7 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 	v := deliveries.Verification{Clock: clock, Verdict: ui.Status(d.Verdict), Variant: d.Variant}
 	v.Summary = "The signature matches a key of this organization."
 	if d.Verdict == store.Rejected {
-		v.Summary = reasonOf(d.Reason).text + "."
+		v.Summary, v.Ladder = reasonOf(d.Reason).text+".", ladder(d)
 	}
 	header, headerErr := cybs.ParseSignatureHeader(headerValue(d, cybs.HeaderSignature))
 	v.Steps = []ui.LifeStep{headerStep(header, headerErr), keyStep(d, keys), matchStep(d, header), timeStep(d), envelopeStep(d)}
@@ -50,6 +51,9 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 		{Name: "Body, size", Value: fmt.Sprintf("%s (%d bytes)", ui.BytesText(int64(d.BodyBytes)), d.BodyBytes)},
 		{Name: "Signature received", Value: shortMAC(header.MAC), Mono: true, Hint: "HMAC-SHA256, shortened. Keys are never shown."},
 		{Name: "Judged as", Value: orWord(d.Reason, "no objection"), Mono: true},
+	}
+	if d.Explanation.Expected != "" {
+		v.Facts = append(v.Facts, ui.Pair{Name: "Signature expected", Value: d.Explanation.Expected, Mono: true, Hint: "What the key named makes of the bytes that Cybersource usually signs, shortened."})
 	}
 	if d.ReasonDetail != "" && d.Verdict == store.Verified {
 		v.Facts = append(v.Facts, ui.Pair{Name: "Noted", Value: readable(d.ReasonDetail)})
@@ -74,11 +78,13 @@ func headerValue(d store.Delivery, name string) string {
 	return ""
 }
 
+// shortMAC is the beginning of a signature as it is written in its header: enough to compare two, too little to use one.
 func shortMAC(mac []byte) string {
-	if len(mac) < 8 {
+	const shown = 8
+	if len(mac) < shown {
 		return ""
 	}
-	return hex.EncodeToString(mac[:4]) + "…" + hex.EncodeToString(mac[len(mac)-4:])
+	return base64.StdEncoding.EncodeToString(mac)[:shown] + "…"
 }
 
 // The checks, by their places in a verification.

@@ -32,13 +32,17 @@ type Verification struct {
 	// Steps are the checks in their order; a failed one is Bad, one that was not reached is
 	// Planned.
 	Steps []ui.LifeStep
-	Facts []ui.Pair
+	// Ladder is the way on which the explanation was found; empty when none was walked.
+	Ladder []ui.LifeStep
+	Facts  []ui.Pair
 }
 
 // Advice is what to know about a rejected delivery.
 type Advice struct {
 	// Reason in words, and the code that filters use.
 	Reason, Code string
+	// Rung is the step of the ladder that explains it; empty until it is known.
+	Rung string
 	// Happened is what was found in this very delivery; Meaning and Next are what that
 	// means in general and what to do.
 	Happened, Meaning string

@@ -39,6 +39,7 @@ type Row struct {
 	ID, Href         string
 	ReceivedAt       time.Time
 	Reason, Code     string
+	Rung             string // the step of the ladder that explains it; empty until it is known
 	EventType, KeyID string
 	Source           string
 	Bytes            int64
