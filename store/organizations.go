@@ -68,19 +68,23 @@ func (s *Store) InsertOrganization(ctx context.Context, o Organization, secret [
 	return made, err
 }
 
-// UpdateOrganizationCredentials replaces name, merchant id and REST credentials, with its audit row. ErrNotFound.
+// UpdateOrganizationCredentials replaces name, merchant id and REST credentials, with its audit row. It does so only while the organization
+// is as it was read, by o.UpdatedAt: a secret must never meet another's key id. ErrConflict when it changed since, or does not exist.
 func (s *Store) UpdateOrganizationCredentials(ctx context.Context, o Organization, secret []byte, audit AuditEntry) error {
 	return s.InTx(ctx, func(tx pgx.Tx) error {
 		audit.OrganizationID, audit.ObjectKind, audit.ObjectID, audit.ObjectName = o.ID, "organization", fmt.Sprint(o.ID), o.OrganizationID
 		if _, err := insertAudit(ctx, tx, audit, s.now()); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, "UPDATE organizations SET name = $2, merchant_id = $3, key_id = $4, sealed_secret = $5, updated_at = $6 WHERE id = $1",
-			o.ID, o.Name, o.MerchantID, o.KeyID, s.sealSecret(o, secret), s.now())
+		tag, err := tx.Exec(ctx, "UPDATE organizations SET name = $2, merchant_id = $3, key_id = $4, sealed_secret = $5, updated_at = $6 WHERE id = $1 AND updated_at = $7",
+			o.ID, o.Name, o.MerchantID, o.KeyID, s.sealSecret(o, secret), s.now(), o.UpdatedAt)
 		if err != nil {
 			return mapError(fmt.Sprintf("update organization %d", o.ID), err)
 		}
-		return needOne(tag.RowsAffected(), "update organization", o.ID)
+		if tag.RowsAffected() != 1 {
+			return fmt.Errorf("update organization %d: it changed since it was read: %w", o.ID, ErrConflict)
+		}
+		return nil
 	})
 }
 

@@ -38,6 +38,10 @@ func TestOrganizationSecretIsSealedAndReplaced(t *testing.T) {
 	if secret, err := s.OrganizationSecret(t.Context(), o.ID); err != nil || string(secret) != "another" {
 		t.Errorf("after the update OrganizationSecret = %q, %v", secret, err)
 	}
+	// Who read it before that would put their secret to the new key id.
+	if err := s.UpdateOrganizationCredentials(t.Context(), o, []byte("late"), store.AuditEntry{Actor: "test", Action: "organization.update"}); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a late update: %v, want ErrConflict", err)
+	}
 	audit, err := s.ListAudit(t.Context(), store.AuditFilter{ObjectKind: "organization"})
 	if err != nil || len(audit) != 2 || audit[0].Action != "organization.update" || audit[0].OrganizationID != o.ID {
 		t.Errorf("audit = %+v, %v; want update and create of the organization", audit, err)

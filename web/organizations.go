@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -192,6 +193,9 @@ func (s *Server) updateOrganization(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.values.Get(orgviews.FieldVersion) != stateOfOrganization(o) {
+		return s.refuseStaleOrganization(c, f, o)
+	}
 	changed := o
 	secret := credentialsFrom(f, &changed)
 	said := "replaced"
@@ -217,11 +221,27 @@ func (s *Server) updateOrganization(c echo.Context) error {
 	if entry.After, err = organizationJSON(changed, said); err != nil {
 		return err
 	}
-	if err := s.store.UpdateOrganizationCredentials(c.Request().Context(), changed, secret, entry); err != nil {
+	err = s.store.UpdateOrganizationCredentials(c.Request().Context(), changed, secret, entry)
+	if errors.Is(err, store.ErrConflict) {
+		if o, err = s.organizationOf(c); err != nil {
+			return err
+		}
+		return s.refuseStaleOrganization(c, f, o)
+	}
+	if err != nil {
 		return err
 	}
 	s.flash(c, ui.Good, "Saved. Check the credentials next.")
 	return s.redirect(c, paths.ShowOrganization(o.ID))
+}
+
+// stateOfOrganization tells one state of an organization from the next.
+func stateOfOrganization(o store.Organization) string { return o.UpdatedAt.UTC().Format(time.RFC3339Nano) }
+
+// refuseStaleOrganization gives the form back, with what was typed, when somebody else has changed the organization since it was made.
+func (s *Server) refuseStaleOrganization(c echo.Context, f *form, now store.Organization) error {
+	f.fail("name", fmt.Sprintf("Somebody else has changed this organization meanwhile: it is called “%s” and uses key %s now. Nothing of yours was saved. Save again to replace that.", now.Name, now.KeyID))
+	return s.renderOrganizationForm(c, http.StatusConflict, f, now)
 }
 
 // credentialsFrom reads what may change of an organization, and the secret if one was typed.
@@ -271,6 +291,7 @@ func (s *Server) renderOrganizationForm(c echo.Context, status int, f *form, o s
 	} else {
 		m.Frame = s.page(c, "Change "+o.Name, crumb("Organizations", paths.Organizations), crumb(o.Name, paths.ShowOrganization(o.ID)), narrow())
 		m.Action, m.Submit, m.Cancel = paths.ShowOrganization(o.ID), "Save organization", paths.ShowOrganization(o.ID)
+		m.Version = stateOfOrganization(o)
 		m.Secret.Hint = "Leave it empty to keep the stored one. It is stored sealed and never shown."
 	}
 	return s.render(c, status, orgviews.FormPage(m))

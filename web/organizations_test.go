@@ -104,6 +104,23 @@ func TestChangeKeepsTheSecretUnlessAnotherIsTyped(t *testing.T) {
 	}
 }
 
+func TestSecondOfTwoEditorsIsToldOfTheFirst(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	admin, edit := srv.As(store.RoleAdministrator), paths.EditOrganizationOf(srv.Organization.ID)
+	late := admin.Get(edit).Form("organization-form").Set("name", "Late name")
+	admin.Get(edit).Form("organization-form").Set("name", "First name").Set("key_id", "first-key").Set("secret", otherSecret).Submit().Wants(http.StatusSeeOther)
+	page := late.Submit().Wants(http.StatusConflict).Says("First name", "first-key")
+	if o, err := srv.Store.GetOrganization(t.Context(), srv.Organization.ID); err != nil || o.Name != "First name" || o.KeyID != "first-key" {
+		t.Errorf("the first save did not stay: %+v, %v", o, err)
+	}
+	again := page.Form("organization-form")
+	if got := again.Values.Get("name"); got != "Late name" {
+		t.Errorf("what was typed is lost: name is %q", got)
+	}
+	again.Set("key_id", "first-key").Submit().Wants(http.StatusSeeOther)
+}
+
 func TestCheckSaysInWordsHowTheCredentialsDo(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)

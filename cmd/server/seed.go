@@ -43,8 +43,12 @@ func (a *app) seedOrganization(ctx context.Context, o sandbox.Organization) erro
 	if known.KeyID == wanted.KeyID && bytes.Equal(secret, key.Secret) {
 		return nil
 	}
-	wanted.ID, wanted.Name = known.ID, known.Name
-	return a.store.UpdateOrganizationCredentials(ctx, wanted, key.Secret, store.AuditEntry{Actor: "switchboard", Action: "organization.update", Detail: "the sandbox's credentials changed"})
+	wanted.ID, wanted.Name, wanted.UpdatedAt = known.ID, known.Name, known.UpdatedAt
+	err = a.store.UpdateOrganizationCredentials(ctx, wanted, key.Secret, store.AuditEntry{Actor: "switchboard", Action: "organization.update", Detail: "the sandbox's credentials changed"})
+	if errors.Is(err, store.ErrConflict) { // another replica was first
+		return nil
+	}
+	return err
 }
 
 // admit makes sure that somebody can sign in: the configured administrator, or whoever opens the link that is printed.

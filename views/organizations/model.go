@@ -67,4 +67,9 @@ type Form struct {
 	Errors                                          []ui.FieldError
 	// New says that the organization's id is asked for: it never changes afterwards.
 	New bool
+	// Version says which state of the organization the form was made from.
+	Version string
 }
+
+// FieldVersion names the hidden field that holds Form.Version.
+const FieldVersion = "version"
