@@ -7,7 +7,6 @@ import (
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/ui"
-	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
 // rung is a step of the ladder by which a rejected delivery is explained, for people.
@@ -27,7 +26,7 @@ const (
 	doForgery    = "Look at the source address. If it is not Cybersource's, take it for a forgery: it was refused, and nothing else is to be done."
 )
 
-// rungWords are the steps from the bottom, as cybs.Rungs lists them, with what only this house says behind them.
+// rungWords are the steps from the bottom, as cybs.Rungs lists them, and behind them the receiver's own.
 var rungWords = []rung{
 	{
 		code: string(cybs.RungSignatureAbsent), text: "No signature",
@@ -131,7 +130,7 @@ var rungWords = []rung{
 		next: []string{"Look at the body's first and last bytes, and ask what stands between Cybersource and the receiver.", doForgery},
 	},
 	{
-		code: receiver.RungEnvelopeMismatch, text: "Contradicts itself",
+		code: "envelope-mismatch", text: "Contradicts itself",
 		meaning: "The signature is right, but header, body and the subscription of this endpoint name different things, so it cannot be said what it is about.",
 		next: []string{
 			"Look whether two subscriptions share this URL: each should have its own.",
@@ -139,7 +138,7 @@ var rungWords = []rung{
 		},
 	},
 	{
-		code: receiver.RungNotWalked, text: "Cannot be explained",
+		code: "not-walked", text: "Cannot be explained",
 		meaning: "Something that is needed for explaining it was not kept, or cannot be opened.",
 		next:    []string{"Read the detail: it says what is missing."},
 	},
