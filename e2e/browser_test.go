@@ -165,10 +165,22 @@ func (b *browser) waitWord(id, word string) {
 		`new RegExp("(^|[^\\w.])" + %q.replaceAll(".", "\\.") + "($|[^\\w.])", "i").test(document.querySelector('[data-testid=%q]')?.innerText ?? "")`, word, id)))
 }
 
+// waitFor asks the page until an expression is true. An answer that is cut off, because the page is just being replaced, is asked for again.
 func waitFor(expression string) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(stepTimeout))(ctx, t)
-		return chromedp.Void{}, err
+		pause := time.NewTicker(50 * time.Millisecond)
+		defer pause.Stop()
+		for {
+			met, err := chromedp.Evaluate[bool](expression)(ctx, t)
+			if met && err == nil {
+				return chromedp.Void{}, nil
+			}
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				return chromedp.Void{}, errors.Join(ctx.Err(), err)
+			}
+		}
 	}
 }
 
