@@ -116,13 +116,6 @@ func (s *Store) GetSubscription(ctx context.Context, id int64) (Subscription, er
 	return v, mapError(fmt.Sprintf("get subscription %d", id), err)
 }
 
-// GetSubscriptionByWebhookID returns an organization's subscription by Cybersource's id. ErrNotFound.
-func (s *Store) GetSubscriptionByWebhookID(ctx context.Context, organizationID int64, webhookID string) (Subscription, error) {
-	rows, _ := s.pool.Query(ctx, subscriptionSelect+"WHERE s.organization_id = $1 AND s.webhook_id = $2", organizationID, webhookID)
-	v, err := pgx.CollectExactlyOneRow(rows, scanSubscription)
-	return v, mapError("get subscription "+webhookID, err)
-}
-
 // InsertSubscription keeps a subscription that is about to be created at Cybersource, with its endpoint, its status Creating, and its started
 // audit row, whose id it returns: all before Cybersource hears of it, so that no notification can come that we do not know.
 func (s *Store) InsertSubscription(ctx context.Context, v Subscription, token string, audit AuditEntry) (Subscription, int64, error) {

@@ -118,21 +118,6 @@ func (s *Store) UpdateUserPreferences(ctx context.Context, id int64, theme, zone
 	return needOne(tag.RowsAffected(), "update preferences of user", id)
 }
 
-// UpdateUserPassword stores a new password hash and ends every session of the person but keepSession, an id hash or nil.
-func (s *Store) UpdateUserPassword(ctx context.Context, id int64, hash string, keepSession []byte) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE id = $1", id, hash)
-		if err != nil {
-			return mapError(fmt.Sprintf("update password of user %d", id), err)
-		}
-		if err := needOne(tag.RowsAffected(), "update password of user", id); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND id_hash IS DISTINCT FROM $2", id, keepSession)
-		return mapError("end sessions", err)
-	})
-}
-
 // RehashUserPassword replaces the hash of a password that stays the same by a stronger one, unless the password was changed
 // meanwhile. Sessions go on.
 func (s *Store) RehashUserPassword(ctx context.Context, id int64, oldHash, newHash string) error {
@@ -142,27 +127,42 @@ func (s *Store) RehashUserPassword(ctx context.Context, id int64, oldHash, newHa
 
 // EnsureAdministrator makes sure that the given person exists, is an administrator, is enabled and has the given password hash, as the
 // operator's environment asks at every start. matches tells whether a stored hash already fits, so that nothing is rewritten for nothing.
+// What changes is audited, and another password ends the person's sessions.
 func (s *Store) EnsureAdministrator(ctx context.Context, email string, matches func(hash string) bool, newHash func() (string, error)) (User, error) {
+	audit := AuditEntry{Actor: "switchboard", Action: "user.create", Detail: "as the environment of the server asks"}
 	u, err := s.GetUserByEmail(ctx, email)
-	switch {
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		hash, err := newHash()
 		if err != nil {
 			return User{}, err
 		}
-		return s.InsertUser(ctx, User{Email: email, Role: RoleAdministrator, PasswordHash: hash})
-	case err != nil:
+		u, err = s.AddUser(ctx, User{Email: email, Role: RoleAdministrator, PasswordHash: hash}, audit)
+		if !errors.Is(err, ErrConflict) {
+			return u, err
+		}
+		// Another replica, which starts as well, was first.
+		if u, err = s.GetUserByEmail(ctx, email); err != nil {
+			return User{}, err
+		}
+	} else if err != nil {
 		return User{}, err
 	}
-	hash := u.PasswordHash
-	if !matches(hash) {
+	hash, another := u.PasswordHash, !matches(u.PasswordHash)
+	if another {
 		if hash, err = newHash(); err != nil {
 			return User{}, err
 		}
 	}
-	rows, _ := s.pool.Query(ctx, `UPDATE users SET role = 'administrator', disabled_at = NULL, password_hash = $2 WHERE id = $1 RETURNING `+userColumns, u.ID, hash)
-	u, err = pgx.CollectExactlyOneRow(rows, scanUser)
-	return u, mapError("update administrator "+u.Email, err)
+	if !another && u.Role == RoleAdministrator && u.DisabledAt.IsZero() {
+		return u, nil
+	}
+	audit.Action = "user.update"
+	err = s.changeUser(ctx, u, audit, `WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND $3)
+		UPDATE users SET role = 'administrator', disabled_at = NULL, password_hash = $2 WHERE id = $1`, u.ID, hash, another)
+	if err != nil {
+		return User{}, err
+	}
+	return s.GetUser(ctx, u.ID)
 }
 
 // InsertSetupLink keeps the hash of a one-time set-up token; earlier unused links end.

@@ -177,27 +177,36 @@ func TestEnsureAdministratorKeepsAFittingPassword(t *testing.T) {
 	if hashes != 1 {
 		t.Errorf("hashed %d times, want once", hashes)
 	}
+	if list, err := s.ListAudit(t.Context(), store.AuditFilter{}); err != nil || len(list) != 1 || list[0].Action != "user.create" {
+		t.Errorf("audit = %+v, %v; want the one creation", list, err)
+	}
 }
 
-func TestNewPasswordEndsOtherSessions(t *testing.T) {
+func TestAnotherPasswordInTheEnvironmentEndsSessions(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	user, err := s.InsertUser(t.Context(), store.User{Email: "ann@example.com", Role: store.RoleViewer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []string{"this browser", "another browser"} {
-		if err := s.SaveSession(t.Context(), store.Session{IDHash: []byte(id), UserID: user.ID, Data: []byte{}, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
-			t.Fatal(err)
+	ensure := func(hash string) store.User {
+		t.Helper()
+		u, err := s.EnsureAdministrator(t.Context(), "root@example.com", func(h string) bool { return h == hash }, func() (string, error) { return hash, nil })
+		if err != nil || u.PasswordHash != hash {
+			t.Fatalf("EnsureAdministrator = %+v, %v", u, err)
 		}
+		return u
 	}
-	if err := s.UpdateUserPassword(t.Context(), user.ID, "new", []byte("this browser")); err != nil {
+	u := ensure("first")
+	if err := s.SaveSession(t.Context(), store.Session{IDHash: []byte("browser"), UserID: u.ID, Data: []byte{}, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.GetSession(t.Context(), []byte("this browser")); err != nil {
-		t.Errorf("the session that changed the password: %v", err)
+	ensure("first")
+	if _, err := s.GetSession(t.Context(), []byte("browser")); err != nil {
+		t.Errorf("the same password ended a session: %v", err)
 	}
-	if _, err := s.GetSession(t.Context(), []byte("another browser")); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("another session: %v, want ErrNotFound", err)
+	ensure("second")
+	if _, err := s.GetSession(t.Context(), []byte("browser")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a session of the former password: %v, want ErrNotFound", err)
+	}
+	list, err := s.ListAudit(t.Context(), store.AuditFilter{Action: "user.update"})
+	if err != nil || len(list) != 1 || list[0].Actor != "switchboard" || list[0].ObjectName != "root@example.com" {
+		t.Errorf("audit = %+v, %v; want the one change", list, err)
 	}
 }
