@@ -128,7 +128,6 @@ func (s *Server) requireUser(next echo.HandlerFunc) echo.HandlerFunc {
 		if currentUser(c).ID != 0 {
 			return next(c)
 		}
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 		then := ""
 		if c.Request().Method == http.MethodGet && !s.partial(c) && c.Request().URL.Path != paths.Overview {
 			then = c.Request().URL.RequestURI()

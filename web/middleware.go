@@ -141,7 +141,7 @@ func (s *Server) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// noStore keeps pages of signed-in people out of caches, and of the next person's Back button.
+// noStore keeps pages out of caches, and out of the next person's Back button.
 func (s *Server) noStore(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")

@@ -27,7 +27,8 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	e.HEAD("/favicon.ico", s.showFavicon)
 
 	// Browsers. The body is limited before csrf reads the form; sameOrigin is cheap and goes before csrf, which needs the session.
-	open := table{echo: e, chain: []echo.MiddlewareFunc{s.limit, s.timeout, s.loadSession, s.sameOrigin, s.csrf}}
+	// No page is for a cache to keep: each holds a token of its session, if only of a stranger's.
+	open := table{echo: e, chain: []echo.MiddlewareFunc{s.noStore, s.limit, s.timeout, s.loadSession, s.sameOrigin, s.csrf}}
 	open.get(paths.SignIn, s.showSignIn)
 	open.post(paths.SignIn, s.signIn)
 	open.post(paths.SignOut, s.signOut)
@@ -39,7 +40,7 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	}
 
 	// Signed in: any role looks. What else a route needs stands behind it.
-	in := open.with(s.requireUser, s.noStore)
+	in := open.with(s.requireUser)
 	s.watchRoutes(in)
 	s.operateRoutes(in)
 	s.administerRoutes(in)
@@ -48,7 +49,7 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 	}
 
 	// A stream lives longer than any time-out, and sends nothing that could be stored.
-	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.loadSession, s.sameOrigin, s.requireUser, s.noStore}}
+	stream := table{echo: e, chain: []echo.MiddlewareFunc{s.noStore, s.loadSession, s.sameOrigin, s.requireUser}}
 	stream.get(paths.LiveNotifications, s.streamChanges)
 
 	// There is no RouteNotFound here on purpose, and no echo.Group with middleware, which makes one: echo prefers such a

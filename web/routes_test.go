@@ -149,6 +149,16 @@ func TestUnknownAddressesAndMethods(t *testing.T) {
 	}
 }
 
+func TestNoPageIsKeptByCaches(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	for _, path := range []string{paths.SignIn, paths.SetUpWith("made-up"), paths.Styleguide, paths.Overview, paths.LiveNotifications, "/nothing/here"} {
+		if got := srv.Stranger().Get(path).Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("a stranger's GET %s may be cached: %q", path, got)
+		}
+	}
+}
+
 func TestHeadAnswersLikeGet(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)

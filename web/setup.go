@@ -130,7 +130,6 @@ func newPasswordFrom(f *form, email string) string {
 func (s *Server) renderSetUp(c echo.Context, status int, f *form) error {
 	frame := s.page(c, "Set up Switchboard", describe("Create the first administrator. You can add colleagues afterwards."))
 	password, again := newPasswordFields(f, "Password")
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return s.render(c, status, auth.SetUpPage(auth.SetUp{
 		Frame: frame, Action: paths.SetUpWith(c.Param("token")), Errors: f.summary(),
 		Name:     ui.Field{Name: "name", Label: "Name", Autocomplete: "name", Value: f.typed("name"), Error: f.problem("name")},

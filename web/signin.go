@@ -48,7 +48,6 @@ func (s *Server) renderSignIn(c echo.Context, status int, m auth.SignIn) error {
 	if m.Next != "" {
 		m.Next = localPath(m.Next)
 	}
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return s.render(c, status, auth.SignInPage(m))
 }
 
