@@ -44,6 +44,9 @@ func auditQueryOf(q url.Values) auditQuery {
 	if a.older != 0 {
 		a.newer = 0
 	}
+	if a.kind == "" {
+		a.object = "" // an id means something only together with its kind
+	}
 	return a
 }
 
@@ -76,7 +79,7 @@ func (a auditQuery) without(name string) string {
 	v := a.values()
 	v.Del(name)
 	if name == "kind" {
-		v.Del("object") // an id means something only together with its kind
+		v.Del("object")
 	}
 	return paths.WithQuery(paths.AuditLog, v)
 }
@@ -132,7 +135,7 @@ func (s *Server) listAudit(c echo.Context) error {
 		return err
 	}
 	m.Pager = auditPager(q, &entries)
-	m.Empty = emptyAudit(m.Filter)
+	m.Empty = emptyAudit(q, m.Filter)
 	for _, e := range entries {
 		m.Entries = append(m.Entries, auditEntry(c, e))
 	}
@@ -171,8 +174,8 @@ func auditPager(q auditQuery, entries *[]store.AuditEntry) ui.PageLinks {
 	return links
 }
 
-func emptyAudit(f ui.FilterForm) ui.EmptyPlace {
-	if len(f.Chips) == 0 {
+func emptyAudit(q auditQuery, f ui.FilterForm) ui.EmptyPlace {
+	if len(f.Chips) == 0 && q.older == 0 && q.newer == 0 {
 		return ui.EmptyPlace{Kind: ui.NeverHad, Title: "Nothing was done yet", Text: "Each sign-in and each change will stand here."}
 	}
 	return ui.EmptyPlace{

@@ -83,6 +83,7 @@ func TestAuditLogIsFiltered(t *testing.T) {
 		{fmt.Sprintf("person=%d", u.ID), 1},
 		{"kind=subscription", 3},
 		{"kind=subscription&object=8", 2},
+		{"object=8", 4}, // an id of what kind
 		{fmt.Sprintf("org=%d&kind=subscription", srv.Organization.ID), 2},
 		{"from=-1h&kind=subscription", 3},
 		{"action=nothing.such", 0},
@@ -99,9 +100,10 @@ func TestAuditLogIsFiltered(t *testing.T) {
 			t.Errorf("%s: the part has %d entries, want %d, heading %q", c.query, got, c.want, part.Heading())
 		}
 	}
-	empty := browser.Get(paths.AuditLog + "?action=nothing.such")
-	if !empty.Has("empty-no-match") {
-		t.Error("an empty result does not offer a way back")
+	for _, query := range []string{"?action=nothing.such", "?older=1"} {
+		if empty := browser.Get(paths.AuditLog + query); !empty.Has("empty-no-match") {
+			t.Errorf("the empty result of %s does not offer a way back", query)
+		}
 	}
 }
 

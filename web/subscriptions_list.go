@@ -144,11 +144,11 @@ func subscriptionStatuses() []store.SubscriptionStatus {
 
 // statusWord is a status as people read it.
 func statusWord(status store.SubscriptionStatus) string {
-	word := string(ui.StatusFrom(string(status)))
-	if word == "" {
+	word := []rune(ui.StatusFrom(string(status))) // it may stand in an address, and be anything
+	if len(word) == 0 {
 		return "Unknown"
 	}
-	return strings.ToUpper(word[:1]) + word[1:]
+	return strings.ToUpper(string(word[:1])) + string(word[1:])
 }
 
 func subscriptionFilter(known []store.Organization, all []store.Subscription, q subscriptionQuery) ui.FilterForm {

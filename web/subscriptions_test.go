@@ -244,6 +244,7 @@ func TestSubscriptionListIsNarrowedByItsURL(t *testing.T) {
 		}
 	}
 	editor.Get(paths.Subscriptions+"?status=BLOCKED").Says("No subscription matches", "Status Blocked")
+	editor.Get(paths.Subscriptions+"?status=%C3%A9tat").Says("No subscription matches", "Status État")
 }
 
 func TestViewersSeeWhatTheyMayNotDo(t *testing.T) {
