@@ -132,7 +132,10 @@ func (s *Server) tryCredentials(ctx context.Context, o store.Organization) orgvi
 	return check
 }
 
+// askProducts asks Cybersource what an organization is enabled for.
 func (s *Server) askProducts(ctx context.Context, o store.Organization) ([]cybs.Product, error) {
+	ctx, cancel := asking(ctx)
+	defer cancel()
 	client, err := s.client(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("make client for %s: %w", o.OrganizationID, err)
@@ -236,7 +239,9 @@ func (s *Server) updateOrganization(c echo.Context) error {
 }
 
 // stateOfOrganization tells one state of an organization from the next.
-func stateOfOrganization(o store.Organization) string { return o.UpdatedAt.UTC().Format(time.RFC3339Nano) }
+func stateOfOrganization(o store.Organization) string {
+	return o.UpdatedAt.UTC().Format(time.RFC3339Nano)
+}
 
 // refuseStaleOrganization gives the form back, with what was typed, when somebody else has changed the organization since it was made.
 func (s *Server) refuseStaleOrganization(c echo.Context, f *form, now store.Organization) error {

@@ -38,11 +38,7 @@ func (s *Server) loadCatalogue(ctx context.Context, o store.Organization, except
 			}
 		}
 	}
-	client, err := s.client(ctx, o)
-	if err == nil {
-		k.products, err = client.ListProducts(ctx, o.OrganizationID)
-	}
-	if err != nil {
+	if k.products, err = s.askProducts(ctx, o); err != nil {
 		s.logCybersource(ctx, "list products", err)
 		k.problem = callText(err)
 	}

@@ -14,11 +14,18 @@ import (
 )
 
 const (
+	// askTime bounds what is asked of Cybersource only to show it: when there is no answer, the request still has time to say so.
+	askTime = 10 * time.Second
 	// outwardTime bounds what is asked of Cybersource in one request.
 	outwardTime = 20 * time.Second
 	// aftermathTime bounds what is written or looked up afterwards.
 	aftermathTime = 5 * time.Second
 )
+
+// asking is the time for questions whose answers are shown, and for nothing else.
+func asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, askTime)
+}
 
 // outward is the time for calls to Cybersource. It does not end with the request: what was begun there is finished, and written down.
 func outward(ctx context.Context) (context.Context, context.CancelFunc) {

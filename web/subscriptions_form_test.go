@@ -1,13 +1,17 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/subscriptions"
+	"github.com/switchboardhq/switchboard/web"
 	"github.com/switchboardhq/switchboard/web/webtest"
 )
 
@@ -52,6 +56,30 @@ func TestSubscriptionFormRefusesBadInputBesideItsField(t *testing.T) {
 			t.Errorf("%d subscriptions were stored", len(list))
 		}
 	})
+}
+
+// A Cybersource that does not answer must leave the request time to say so: it has 30 s.
+func TestQuestionsToCybersourceEndBeforeTheRequest(t *testing.T) {
+	t.Parallel()
+	left := make(chan time.Duration, 10)
+	srv := webtest.New(t, webtest.WithConsole(func(cfg *web.Config) {
+		cfg.Client = func(ctx context.Context, _ store.Organization) (*cybs.Client, error) {
+			deadline, _ := ctx.Deadline()
+			left <- time.Until(deadline)
+			return nil, context.DeadlineExceeded
+		}
+	}))
+	admin := srv.As(store.RoleAdministrator)
+	admin.Get(paths.NewSubscription).Wants(http.StatusOK).Says("did not answer in time")
+	admin.Get(paths.ShowOrganization(srv.Organization.ID)).Form("check-form").Submit().Wants(http.StatusOK).Says("did not answer in time")
+	if len(left) != 2 {
+		t.Fatalf("asked %d times, want twice", len(left))
+	}
+	for range 2 {
+		if d := <-left; d <= 0 || d > 20*time.Second {
+			t.Errorf("a question may take %v of the 30 s", d)
+		}
+	}
 }
 
 func TestSubscriptionNeedsAnEventType(t *testing.T) {
