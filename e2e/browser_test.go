@@ -156,6 +156,19 @@ func (b *browser) signIn() {
 	)
 }
 
+// openUntil opens a page again and again until it has an element with the test id: what was sent just now may still be on its way.
+func (b *browser) openUntil(path, id string) {
+	b.tb.Helper()
+	eventually(b.tb, stepTimeout, id+" on "+path, func() error {
+		b.open(path)
+		nodes := get(b, "look for "+id, chromedp.Nodes(chromedp.CSSAll(testID(id)), chromedp.AtLeast(0)))
+		if len(nodes) == 0 {
+			return errors.New("nothing there")
+		}
+		return nil
+	})
+}
+
 func testID(id string) chromedp.CSS { return chromedp.CSS(`[data-testid="` + id + `"]`) }
 
 // waitWord waits, without reloading, until the first element with the test id shows the word: "active" is not found in "inactive".
@@ -226,5 +239,3 @@ func (b *browser) keep(name string) {
 		b.tb.Fatal(err)
 	}
 }
-
-var errNothingThere = errors.New("nothing there")

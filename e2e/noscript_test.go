@@ -35,10 +35,7 @@ func TestConsoleWorksWithoutScript(t *testing.T) {
 		t.Errorf("the status is %q, want Active", status)
 	}
 	b.follow("send a test notification", testID("test-subscription"))
-	eventually(t, stepTimeout, "the notification in a list loaded again", func() error {
-		b.open("/notifications")
-		return wantElement(b, `[data-testid=notification-row]`)
-	})
+	b.openUntil("/notifications", "notification-row")
 	b.follow("open the notification", chromedp.CSS(`[data-testid=notification-row] a`))
 	if _, eventType, found := strings.Cut(event.Value, "/"); found && !strings.Contains(b.text("payload"), eventType) {
 		t.Errorf("the payload of a test of %s does not name it", event.Value)
@@ -56,14 +53,4 @@ func TestConsoleWorksWithoutScript(t *testing.T) {
 	if path := strings.TrimPrefix(get(b, "read the address", chromedp.Location()), b.base); !strings.HasPrefix(path, "/sign-in") {
 		t.Errorf("after signing out the page is %s, want the sign-in page", path)
 	}
-}
-
-// wantElement returns an error when the page has no element for a CSS selector.
-func wantElement(b *browser, selector string) error {
-	b.tb.Helper()
-	nodes := get(b, "look for "+selector, chromedp.Nodes(chromedp.CSSAll(selector), chromedp.AtLeast(0)))
-	if len(nodes) == 0 {
-		return errNothingThere
-	}
-	return nil
 }

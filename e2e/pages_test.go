@@ -125,11 +125,9 @@ func (b *browser) fillHouse() []string {
 	b.waitWord("subscription-status", "active")
 	b.sendEvent("tms.networktoken.updated", "")
 	b.sendEvent("tms.networktoken.updated", "bad-signature")
-	b.open("/notifications")
-	b.do("wait for the event", waitFor(`!!document.querySelector("[data-testid=notification-row]")`))
+	b.openUntil("/notifications", "notification-row")
 	notification := b.links("/notifications/")[0]
-	b.open("/rejected")
-	b.do("wait for the rejected delivery", waitFor(`!!document.querySelector("[data-testid=rejected-row]")`))
+	b.openUntil("/rejected", "rejected-row")
 	rejected := b.links("/rejected/")[0]
 	return []string{
 		subscription, subscription + "?tab=configuration", subscription + "?tab=history", subscription + "?tab=answer", subscription + "/edit", subscription + "/delete",

@@ -46,8 +46,7 @@ func TestWholeStory(t *testing.T) {
 	}
 
 	b.sendEvent("tms.networktoken.updated", "bad-signature")
-	b.open("/rejected")
-	b.waitWord("rejected-row", "signature")
+	b.openUntil("/rejected", "rejected-row")
 	reason := get(b, "read the reason", chromedp.Evaluate[string](`document.querySelector("[data-testid=rejected-row] [data-reason]").dataset.reason`))
 	if reason != "signature_mismatch" {
 		t.Errorf("the reason is %q, want signature_mismatch", reason)
