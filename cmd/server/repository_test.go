@@ -269,6 +269,7 @@ func mayImport() map[string][]string {
 		"views/styleguide":         {"views/*", "static"},
 		"views/*":                  {"views/layout", "views/ui", "views/paths", "static"},
 		"e2e":                      {"*"},
+		"e2e/bench":                {"store", "store/embedded", "migrations", "cybs", "web/receiver"},
 		"e2e/conformance":          {"cybs", "cybs/sandbox"},
 	}
 }

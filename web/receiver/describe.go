@@ -30,14 +30,14 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	if err != nil || n.Payload == nil {
 		described = unreadable(d)
 		described.EventOrganization, described.Test = n.EventOrganizationID, n.Test
-		described.Payload = searchable(d.Body)
+		described.Payload = searchable(d.Body, nil)
 		return described
 	}
 	payload := mask.JSON(n.Payload).Text
 	described = store.Description{
 		EventOrganization: n.EventOrganizationID, Test: n.Test,
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
-		Payload:  searchable(n.Payload), Horizon: g.horizon(d.SubscriptionID),
+		Payload:  searchable(n.Payload, payload), Horizon: g.horizon(d.SubscriptionID),
 	}
 	described.Fingerprint, described.Loose = fingerprints(n)
 	described.ObjectID, described.Summary = summarize(payload, n.Test)
@@ -94,16 +94,20 @@ func (g *grouper) horizon(subscriptionID int64) time.Duration {
 	return max(2*policy.Cover(), minHorizon)
 }
 
-// searchable returns a masked copy that Postgres' jsonb takes, nil when there is none. JSON text in a string is opened.
-func searchable(raw []byte) json.RawMessage {
+// searchable returns a masked copy that Postgres' jsonb takes, nil when there is none. JSON text in a string is opened. masked is raw
+// masked; nil: not done yet.
+func searchable(raw, masked []byte) json.RawMessage {
 	if len(raw) > 0 && raw[0] == '"' {
 		var text string
 		if err := json.Unmarshal(raw, &text); err == nil && json.Valid([]byte(text)) {
-			raw = []byte(text)
+			return storable(mask.JSON([]byte(text)).Text)
 		}
 	}
 	if !json.Valid(raw) {
 		return nil
 	}
-	return storable(mask.JSON(raw).Text)
+	if masked == nil {
+		masked = mask.JSON(raw).Text
+	}
+	return storable(masked)
 }

@@ -12,6 +12,9 @@ import (
 
 const (
 	groupBatch = 256
+	// groupPause is how long more is collected after a batch that was not full: nobody sees a notification come so much later, and
+	// under load one transaction does the work of many small ones. A delivery that comes alone is grouped at once.
+	groupPause = 25 * time.Millisecond
 	// groupInterval is how often the grouper looks without being woken: for what another replica, or a crash, left.
 	groupInterval = 3 * time.Second
 )
@@ -41,9 +44,17 @@ func (g *grouper) wake() {
 func (g *grouper) run(ctx context.Context) {
 	tick := time.NewTicker(groupInterval)
 	defer tick.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		if err := g.drain(ctx); err != nil && ctx.Err() == nil {
 			g.log.Error("deliveries could not be grouped; they wait", "err", err)
+		}
+		pause.Reset(groupPause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
 		}
 		select {
 		case <-ctx.Done():
