@@ -95,6 +95,10 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "Nothing is listed", Text: "Correct the filter first.", Chips: f.chips(paths.Rejected)}
 		return list, nil
 	}
+	var err error
+	if list.Unstored, err = s.unstoredText(c, f); err != nil {
+		return list, err
+	}
 	page, err := s.store.ListRejected(c.Request().Context(), f.rejected())
 	if err != nil {
 		return list, err
@@ -110,6 +114,21 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 	list.Newest = first.String()
 	list.Pager = f.pager(paths.Rejected, first, last, page.HasNewer, page.HasOlder, len(page.Items), "rejected")
 	return list, nil
+}
+
+// unstoredText says on a list's first page what it cannot list. What was only counted has no explanation: it is left out where one is asked for.
+func (s *Server) unstoredText(c echo.Context, f *filters) (string, error) {
+	if f.rung != "" || !f.first() {
+		return "", nil
+	}
+	n, err := s.store.RejectedUnstored(c.Request().Context(), f.rejected())
+	switch {
+	case err != nil || n == 0:
+		return "", err
+	case n == 1:
+		return "1 delivery more was rejected and only counted", nil
+	}
+	return ui.CountText(n, 0) + " deliveries more were rejected and only counted", nil
 }
 
 func (f *filters) rejectedRow(d store.Delivery) rejected.Row {

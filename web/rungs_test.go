@@ -120,3 +120,44 @@ func TestTheLadderSaysWhatWasRuledOutAndWhatWasNotTried(t *testing.T) {
 		}
 	}
 }
+
+func TestRejectedSaysHowManyWereOnlyCounted(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	viewer := a.As(store.RoleViewer)
+	if viewer.Get(paths.Rejected).Wants(http.StatusOK).Has("unstored") {
+		t.Error("the list tells of deliveries that nobody sent")
+	}
+	count := func(reason string, n int64) {
+		t.Helper()
+		err := a.Store.CountUnstored(t.Context(), 7, []store.Unstored{{
+			Minute: time.Now().Truncate(time.Minute), SubscriptionID: a.Subscription.ID, OrganizationID: a.Organization.ID, Reason: reason, Deliveries: n, BodyBytes: n, AnswerTime: time.Millisecond,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	count(receiver.ReasonKeyUnknown, 1)
+	count(receiver.ReasonSignatureMissing, 1200)
+	count(receiver.ReasonSignatureMissing, 34)
+	for query, want := range map[string]string{
+		"":                         "1,235 deliveries more",
+		"from=-1h":                 "1,235 deliveries more",
+		"reason=key_unknown":       "1 delivery more",
+		"reason=signature_missing": "1,234 deliveries more",
+		"subscription=4711":        "",
+		"to=2020-01-01T00:00:00Z":  "",
+		"rung=signature-absent":    "",
+	} {
+		page := viewer.Get(paths.Rejected + "?" + query).Wants(http.StatusOK)
+		if want == "" {
+			if page.Has("unstored") {
+				t.Errorf("%q says %q", query, page.ByTestID("unstored").Text())
+			}
+			continue
+		}
+		if got := page.ByTestID("unstored").Text(); !strings.Contains(got, want) {
+			t.Errorf("%q says %q, want %q", query, got, want)
+		}
+	}
+}

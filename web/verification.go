@@ -115,7 +115,7 @@ func headerStep(header cybs.SignatureHeader, err error) ui.LifeStep {
 	}
 	return ui.LifeStep{
 		Title: "Signature header found and read", Tone: ui.Good,
-		Detail: fmt.Sprintf("t=%d (%s), keyId=%s, sig=%s.", header.Timestamp.UnixMilli(), header.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), readable(header.KeyID), shortMAC(header.MAC)),
+		Detail: fmt.Sprintf("t=%d (%s), keyId=%s, sig=%s", header.Timestamp.UnixMilli(), header.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), readable(header.KeyID), shortMAC(header.MAC)),
 	}
 }
 
@@ -138,7 +138,7 @@ func keyStep(d store.Delivery, keys []store.SignatureKey) ui.LifeStep {
 func matchStep(d store.Delivery, header cybs.SignatureHeader) ui.LifeStep {
 	step := ui.LifeStep{Title: "Signature matches: " + orWord(d.Variant, "variant not recorded"), Tone: ui.Good, Detail: variantMeaning(d.Variant)}
 	if mac := shortMAC(header.MAC); mac != "" {
-		step.Detail += " Expected and received: " + mac + "."
+		step.Detail += " Expected and received: " + mac
 	}
 	return step
 }

@@ -30,6 +30,8 @@ type List struct {
 	Pager ui.PageLinks
 	// Sizes choose how many rows a page has.
 	Sizes []ui.Tab
+	// Unstored says how many more were refused and only counted; empty when none were.
+	Unstored string
 	// Newest is the id of the first row; what is counted as new is newer than it.
 	Newest string
 }

@@ -48,27 +48,33 @@ type Config struct {
 	Ungrouped bool
 	// TrustedProxies are those whose X-Forwarded-For says where a request came from. Empty: nobody's counts.
 	TrustedProxies []netip.Prefix
+	// QuarantineSource bounds what is stored of the deliveries that one source gets rejected at one endpoint within an hour. Zero fields mean 1,000
+	// deliveries and 16 MiB.
+	QuarantineSource Bound
+	// QuarantineEndpoint is the same for one endpoint, whatever the sources, on one day in UTC. Zero fields mean 10,000 deliveries and 256 MiB.
+	QuarantineEndpoint Bound
 	// RetryAfter is what a 503 asks the sender to wait. Zero means five seconds.
 	RetryAfter time.Duration
 }
 
 // Receiver is the door. Make it with New, then Start, serve Handler, and Stop when the server has been shut down.
 type Receiver struct {
-	cfg       Config
-	store     *store.Store
-	now       func() time.Time
-	log       *slog.Logger
-	metrics   *metrics
-	endpoints *endpoints
-	variants  variants
-	health    *health
-	writer    *writer
-	grouper   *grouper
-	explainer *explainer
-	memory    *semaphore.Weighted
-	closing   atomic.Bool
-	cancel    context.CancelFunc
-	loops     sync.WaitGroup
+	cfg        Config
+	store      *store.Store
+	now        func() time.Time
+	log        *slog.Logger
+	metrics    *metrics
+	endpoints  *endpoints
+	variants   variants
+	health     *health
+	writer     *writer
+	quarantine *quarantine
+	grouper    *grouper
+	explainer  *explainer
+	memory     *semaphore.Weighted
+	closing    atomic.Bool
+	cancel     context.CancelFunc
+	loops      sync.WaitGroup
 }
 
 // New checks the configuration. It starts nothing.
@@ -82,7 +88,8 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Tolerance < 0 || cfg.MaxBodyBytes < 0 || cfg.MaxMemory < 0 || cfg.QueueSize < 0 || cfg.Writers < 0 || cfg.MaxBatch < 0 || cfg.CommitTimeout < 0 || cfg.RetryAfter < 0 {
+	if cfg.Tolerance < 0 || cfg.MaxBodyBytes < 0 || cfg.MaxMemory < 0 || cfg.QueueSize < 0 || cfg.Writers < 0 || cfg.MaxBatch < 0 || cfg.CommitTimeout < 0 || cfg.RetryAfter < 0 ||
+		cfg.QuarantineSource.negative() || cfg.QuarantineEndpoint.negative() {
 		return nil, errors.New("make receiver: a bound is negative")
 	}
 	setDefault(&cfg.Tolerance, cybs.DefaultTolerance)
@@ -93,6 +100,10 @@ func New(cfg Config) (*Receiver, error) {
 	setDefault(&cfg.MaxBatch, 64)
 	setDefault(&cfg.CommitTimeout, 5*time.Second)
 	setDefault(&cfg.RetryAfter, 5*time.Second)
+	setDefault(&cfg.QuarantineSource.Deliveries, 1000)
+	setDefault(&cfg.QuarantineSource.Bytes, 16<<20)
+	setDefault(&cfg.QuarantineEndpoint.Deliveries, 10_000)
+	setDefault(&cfg.QuarantineEndpoint.Bytes, 256<<20)
 	if cfg.Ungrouped {
 		cfg.MaxBatch, cfg.Writers = 1, int(cfg.Store.Pool().Config().MaxConns)
 	}
@@ -106,7 +117,7 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
 	r.grouper = newGrouper(cfg.Store, cfg.Log, r.endpoints)
-	r.explainer = newExplainer(r)
+	r.explainer, r.quarantine = newExplainer(r), newQuarantine(cfg)
 	r.writer = newWriter(cfg, r.metrics, r.grouper.wake)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
 	return r, nil
@@ -127,7 +138,7 @@ func (r *Receiver) Start(ctx context.Context) error {
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	r.writer.start()
-	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.health.run} {
+	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.health.run} {
 		r.loops.Go(func() { loop(loops) })
 	}
 	return nil
@@ -268,9 +279,17 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 		r.unavailable(w)
 		return
 	}
+	if v.verdict == store.Rejected && !r.quarantine.take(e.ID, r.source(req), len(body)) {
+		r.quarantine.count(e, v.reason, len(body), start)
+		r.refuse(w, http.StatusUnauthorized, "quarantine")
+		return
+	}
 	d := r.delivery(req, e, body, v, start)
 	result := r.writer.write(d)
 	if result.err != nil {
+		if d.Verdict == store.Rejected {
+			r.quarantine.giveBack(e.ID, d.Source, len(body))
+		}
 		r.metrics.refused(result.refusal)
 		r.unavailable(w)
 		return
