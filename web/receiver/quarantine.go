@@ -63,7 +63,7 @@ func newQuarantine(cfg Config) *quarantine {
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails since Go 1.24
 	return &quarantine{
 		store: cfg.Store, log: cfg.Log, now: cfg.Now, ofSource: cfg.QuarantineSource, ofEndpoint: cfg.QuarantineEndpoint,
-		writer:  int32(binary.BigEndian.Uint32(random[:]) & math.MaxInt32), //nolint:gosec // masked to 31 bits
+		writer:  int32(binary.BigEndian.Uint32(random[:]) & math.MaxInt32),
 		sources: make(map[origin]*Bound), endpoints: make(map[int64]*Bound), counts: make(map[countKey]*store.Unstored),
 	}
 }
