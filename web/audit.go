@@ -118,6 +118,9 @@ func auditSpans() []span {
 }
 
 func (s *Server) listAudit(c echo.Context) error {
+	if query, changed := tidy(c.QueryParams()); changed && !s.partial(c) {
+		return c.Redirect(http.StatusSeeOther, paths.WithQuery(paths.AuditLog, query))
+	}
 	ctx, q := c.Request().Context(), auditQueryOf(c.QueryParams())
 	filter := store.AuditFilter{
 		Action: q.action, ObjectKind: q.kind, ObjectID: q.object, Outcome: q.outcome, UserID: q.person, OrganizationID: q.organization,
@@ -194,7 +197,7 @@ func (s *Server) auditFilter(c echo.Context, q auditQuery) (ui.FilterForm, error
 	if err != nil {
 		return ui.FilterForm{}, err
 	}
-	f := ui.FilterForm{Action: paths.AuditLog, ClearHref: paths.AuditLog, Target: "#audit"}
+	f := ui.FilterForm{Action: paths.AuditLog, ClearHref: paths.AuditLog}
 	action := selectFilter("action", "Action", q.action)
 	for _, a := range actions {
 		action.add(a, audit.Title(a))

@@ -107,6 +107,26 @@ func TestAuditLogIsFiltered(t *testing.T) {
 	}
 }
 
+// The chips of what is in force stand outside the list: a filter that replaced the list alone would leave them behind.
+func TestFiltersInForceAreShownWithTheirList(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	browser := srv.As(store.RoleEditor)
+	filledForm(browser).Submit().Wants(http.StatusSeeOther)
+	for path, query := range map[string]string{paths.AuditLog: "outcome=failed", paths.Subscriptions: "status=BLOCKED"} {
+		for _, form := range browser.Get(path).All(func(e *webtest.Element) bool { return e.Tag() == "form" && e.Attr("role") == "search" }) {
+			if form.HasAttr("hx-get") {
+				t.Errorf("%s: the filter replaces %s alone", path, form.Attr("hx-target"))
+			}
+		}
+		page := browser.Get(path + "?q=&person=&" + query).Wants(http.StatusSeeOther)
+		if got, want := page.Header.Get("Location"), path+"?"+query; got != want {
+			t.Errorf("a form with empty fields leads to %s, want %s", got, want)
+		}
+		page.Follow().Says("Clear all")
+	}
+}
+
 func TestAuditEntryShowsWhatChanged(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)

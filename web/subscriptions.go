@@ -57,6 +57,9 @@ func (q subscriptionQuery) empty() bool { return q == subscriptionQuery{} }
 
 // listSubscriptions shows the subscriptions of the console's organizations.
 func (s *Server) listSubscriptions(c echo.Context) error {
+	if query, changed := tidy(c.QueryParams()); changed && !s.partial(c) {
+		return c.Redirect(http.StatusSeeOther, paths.WithQuery(paths.Subscriptions, query))
+	}
 	q, ctx := readSubscriptionQuery(c), c.Request().Context()
 	all, err := s.store.ListSubscriptions(ctx, store.SubscriptionFilter{Limit: 1000})
 	if err != nil {

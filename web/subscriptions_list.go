@@ -153,7 +153,7 @@ func statusWord(status store.SubscriptionStatus) string {
 
 func subscriptionFilter(known []store.Organization, all []store.Subscription, q subscriptionQuery) ui.FilterForm {
 	f := ui.FilterForm{
-		Action: paths.Subscriptions, Target: "#subscription-list", ClearHref: paths.Subscriptions,
+		Action: paths.Subscriptions, ClearHref: paths.Subscriptions,
 		Search: ui.Field{Name: "q", Label: "Search subscriptions", Value: q.text, Placeholder: "Name, event type, webhook id"},
 	}
 	if len(known) > 1 {
