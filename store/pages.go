@@ -77,7 +77,7 @@ func (w *where) sql() string {
 func placeholder(text string, n int) string { return fmt.Sprintf("%s$%d", text, n) }
 
 // planned has Postgres plan a statement for these very arguments each time. A plan made once for any arguments reads a whole table in
-// order of time to find the rows of an organization or product that has none.
+// order of time to find the rows of an organization or product that has none, and sums everybody's minutes to show one subscription's.
 func planned(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) }
 
 // query asks for one row more than the page shows, to know whether there is more.

@@ -41,7 +41,7 @@ func (s *Store) trafficRange(f TrafficFilter, step time.Duration, more ...any) [
 	if to.Sub(f.From) > hourlyBeyond && step%time.Hour == 0 {
 		low, high = f.From.Add(time.Hour-1).UTC().Truncate(time.Hour), to.UTC().Truncate(time.Hour)
 	}
-	return append([]any{f.From, low, high, to, f.OrganizationID, f.SubscriptionID, f.Organizations}, more...)
+	return planned(append([]any{f.From, low, high, to, f.OrganizationID, f.SubscriptionID, f.Organizations}, more...))
 }
 
 // Traffic returns deliveries by step, oldest first, only steps in which something arrived; at most 2,000.
