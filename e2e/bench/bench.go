@@ -94,19 +94,16 @@ type measurement struct {
 	duration  time.Duration
 }
 
-// runs are what a round measures, in this order; every other round goes backwards.
+// runs are what a round measures, in this order; every other round goes backwards. What is compared stands side by side.
 func (b *bench) runs() []measurement {
 	var list []measurement
-	for _, ungrouped := range []bool{false, true} {
-		suffix := ""
-		if ungrouped {
-			suffix = "/alone"
-		}
-		list = append(list,
-			measurement{"64" + suffix, ungrouped, load{connections: 64}, b.duration},
-			measurement{"256" + suffix, ungrouped, load{connections: 256}, b.duration},
-			measurement{"1" + suffix, ungrouped, load{connections: 1}, b.duration},
-			measurement{"3000" + suffix, ungrouped, load{connections: 128, rate: 3000}, b.duration})
+	for _, m := range []measurement{
+		{"64", false, load{connections: 64}, b.duration},
+		{"256", false, load{connections: 256}, b.duration},
+		{"1", false, load{connections: 1}, b.duration},
+		{"3000", false, load{connections: 128, rate: 3000}, b.duration},
+	} {
+		list = append(list, m, measurement{m.name + "/alone", true, m.load, m.duration})
 	}
 	return append(list,
 		measurement{"mixed", false, load{connections: 64, mixed: true}, b.duration},
