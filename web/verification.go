@@ -53,7 +53,7 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 		{Name: "Judged as", Value: orWord(d.Reason, "no objection"), Mono: true},
 	}
 	if d.Explanation.Expected != "" {
-		v.Facts = append(v.Facts, ui.Pair{Name: "Signature expected", Value: d.Explanation.Expected, Mono: true, Hint: "What the key named makes of the bytes that Cybersource usually signs, shortened."})
+		v.Facts = slices.Insert(v.Facts, 3, ui.Pair{Name: "Signature expected", Value: d.Explanation.Expected, Mono: true, Hint: "What the key named makes of the bytes that Cybersource usually signs, shortened."})
 	}
 	if d.ReasonDetail != "" && d.Verdict == store.Verified {
 		v.Facts = append(v.Facts, ui.Pair{Name: "Noted", Value: readable(d.ReasonDetail)})
