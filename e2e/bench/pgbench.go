@@ -39,7 +39,7 @@ func (b *bench) findPgbench(ctx context.Context) error {
 		b.pgbench, err = exec.LookPath("pgbench")
 	}
 	if err != nil {
-		return fmt.Errorf("pgbench is needed and was not found beside PostgreSQL's programs nor in PATH: install the Debian package postgresql-contrib or postgresql-15 (which has it), or put its folder into PATH: %w", err)
+		return fmt.Errorf("pgbench is needed and was not found beside PostgreSQL's programs nor in PATH: install the Debian package postgresql-15, which has it, or put its folder into PATH: %w", err)
 	}
 	return nil
 }
