@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
@@ -63,7 +64,8 @@ func TestAFloodFromOneSourceIsCountedAndLeavesRoomForOthers(t *testing.T) {
 	}
 	sending.Wait()
 	d.from(t, "203.0.113.5:1234", []byte(`{"n":"of somebody else"}`), http.StatusUnauthorized)
-	wantStatus(t, d.signed(t, notice{}.body()), http.StatusOK)
+	genuine := notice{}.body()
+	wantStatus(t, d.send(t, genuine, "v-c-signature", cybs.Sign(d.key, noon, genuine)), http.StatusOK)
 	d.unstored(t, flood-bound)
 	for source, want := range map[string]int{"198.51.100.66": bound, "203.0.113.5": 1} {
 		if n := d.count(t, "SELECT count(*) FROM deliveries WHERE verdict = 'rejected' AND source = '"+source+"'"); n != want {
