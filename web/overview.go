@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -229,7 +230,11 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 	}
 	rejected := ui.StatTile{Label: "Rejected, 24 h", Value: ui.CountText(refused, 0), Href: paths.With(paths.Rejected, fromParam, dayRange)}
 	if refused > 0 {
-		rejected.Tone, rejected.Note = ui.Bad, "mostly: "+lowerFirst(reasonOf(h.reasons[0].Reason).text)
+		rejected.Tone = ui.Bad
+	}
+	// The reasons come from a query of their own: the first rejection may fall between the two.
+	if refused > 0 && len(h.reasons) > 0 {
+		rejected.Note = "mostly: " + lowerFirst(reasonOf(h.reasons[0].Reason).text)
 	}
 	newest := ui.StatTile{Label: "Last received", Value: "–", Href: paths.Notifications}
 	if !last.IsZero() {
@@ -241,7 +246,11 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 	}
 }
 
-func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+// lowerFirst makes a sentence the end of another.
+func lowerFirst(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToLower(text[:size]) + text[size:]
+}
 
 // chart has a bar for each step of the range, also where nothing arrived.
 func (h house) chart(r chartRange, clock ui.Clock) ui.ChartData {

@@ -109,6 +109,7 @@ func (s *Server) deleteSubscription(c echo.Context) error {
 		s.logCybersource(c.Request().Context(), "delete subscription", err)
 		title := "Nothing was deleted"
 		if isUncertain(err) {
+			s.syncSoon(context.WithoutCancel(c.Request().Context()), v.ID)
 			title = "It is not known whether this was deleted at Cybersource"
 		}
 		return s.askDelete(c, http.StatusBadGateway, v, nil, subscriptions.Notice{Tone: ui.Bad, Title: title, Text: callText(err)})

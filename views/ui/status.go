@@ -1,6 +1,9 @@
 package ui
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Tone is what a colour means. Colour never speaks alone: a word and a shape say
 // the same.
@@ -73,7 +76,8 @@ func (s Status) word() string {
 	if s == "" {
 		return "Unknown"
 	}
-	return strings.ToUpper(string(s[:1])) + string(s[1:])
+	_, size := utf8.DecodeRuneInString(string(s))
+	return strings.ToUpper(string(s[:size])) + string(s[size:])
 }
 
 // Tone is the colour group the status belongs to.
