@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+
+	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
 func main() {
@@ -15,6 +18,9 @@ func main() {
 		<-ctx.Done()
 		stop() // a second signal ends the program at once
 	}()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(receiver.GCPercent)
+	}
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
 	stop()
 	if err != nil {

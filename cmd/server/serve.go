@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 )
 
@@ -30,6 +31,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, stdout io.Writer) 
 	if err := a.printBanner(stdout); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what starting took, above all a password's hash, is given back to a server that now waits
 	select {
 	case <-ctx.Done():
 		log.Info("stopping")

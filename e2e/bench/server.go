@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,9 @@ func serveChild(ctx context.Context, getenv func(string) string, out io.Writer) 
 	}
 	defer s.Close()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(receiver.GCPercent)
+	}
 	r, err := receiver.New(receiver.Config{Store: s, Log: log, Ungrouped: getenv(ungroupedVariable) != ""})
 	if err != nil {
 		return err

@@ -193,6 +193,10 @@ const (
 	MaxHeaderBytes    = 32 << 10
 )
 
+// GCPercent is the GOGC of a process that receives, when its operator names none: a delivery leaves garbage, not live data, and collecting
+// four times less often gives 1.2 to 1.4 times the deliveries for some 25 MiB (docs/performance.md).
+const GCPercent = 400
+
 // NewHTTPServer returns a server with the time-outs that fit the receiver's handler.
 func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
