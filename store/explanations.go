@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -34,24 +33,4 @@ func (s *Store) InsertExplanations(ctx context.Context, found map[ID]Explanation
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, rung, detail, expected)
 		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected)
 	return mapError("keep explanations", err)
-}
-
-// KnownSignatureKeys returns the keys of every organization and environment, former ones included, with their secrets opened, newest
-// first: at most 1,000. A key that cannot be opened comes without its secret.
-func (s *Store) KnownSignatureKeys(ctx context.Context) ([]SignatureKey, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch'), sealed_key
-		FROM signature_keys ORDER BY id DESC LIMIT 1000`)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k SignatureKey, err error) {
-		var sealed []byte
-		if err = row.Scan(&k.ID, &k.OrganizationID, &k.KeyID, &k.CreatedAt, &k.ExpiresAt, &k.ReplacedAt, &sealed); err != nil {
-			return k, err
-		}
-		k.ExpiresAt, k.ReplacedAt = epochIsZero(k.ExpiresAt), epochIsZero(k.ReplacedAt)
-		k.Key, err = s.sealer.open(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), sealed)
-		if errors.Is(err, ErrSealBroken) {
-			k.Key, err = nil, nil
-		}
-		return k, err
-	})
-	return list, mapError("read known signature keys", err)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,13 +38,30 @@ func (s *Store) InsertSignatureKey(ctx context.Context, k SignatureKey) (Signatu
 	return k, err
 }
 
+const signatureKeyColumns = "id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch'), sealed_key"
+
+// scanSignatureKey reads a row with its key still sealed.
+func scanSignatureKey(row pgx.CollectableRow) (k SignatureKey, sealed []byte, err error) {
+	err = row.Scan(&k.ID, &k.OrganizationID, &k.KeyID, &k.CreatedAt, &k.ExpiresAt, &k.ReplacedAt, &sealed)
+	k.ExpiresAt, k.ReplacedAt = epochIsZero(k.ExpiresAt), epochIsZero(k.ReplacedAt)
+	return k, sealed, err
+}
+
+// scanOpenSignatureKey reads a row and opens its key. ErrSealBroken comes with the rest of the row.
+func (s *Store) scanOpenSignatureKey(row pgx.CollectableRow) (SignatureKey, error) {
+	k, sealed, err := scanSignatureKey(row)
+	if err != nil {
+		return k, err
+	}
+	k.Key, err = s.sealer.open(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), sealed)
+	return k, err
+}
+
 // ListSignatureKeys returns an organization's keys, newest first, without their secrets; organization 0 means all. At most 500.
 func (s *Store) ListSignatureKeys(ctx context.Context, organizationID int64) ([]SignatureKey, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch')
-		FROM signature_keys WHERE $1 = 0 OR organization_id = $1 ORDER BY id DESC LIMIT 500`, organizationID)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k SignatureKey, err error) {
-		err = row.Scan(&k.ID, &k.OrganizationID, &k.KeyID, &k.CreatedAt, &k.ExpiresAt, &k.ReplacedAt)
-		k.ExpiresAt, k.ReplacedAt = epochIsZero(k.ExpiresAt), epochIsZero(k.ReplacedAt)
+	rows, _ := s.pool.Query(ctx, "SELECT "+signatureKeyColumns+" FROM signature_keys WHERE $1 = 0 OR organization_id = $1 ORDER BY id DESC LIMIT 500", organizationID)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SignatureKey, error) {
+		k, _, err := scanSignatureKey(row)
 		return k, err
 	})
 	return list, mapError("list signature keys", err)
@@ -51,18 +69,23 @@ func (s *Store) ListSignatureKeys(ctx context.Context, organizationID int64) ([]
 
 // SignatureKeys returns every key of an organization with its secret opened, for verifying. ErrSealBroken when an encryption key is gone.
 func (s *Store) SignatureKeys(ctx context.Context, organizationID int64) ([]SignatureKey, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch'), sealed_key
-		FROM signature_keys WHERE organization_id = $1 ORDER BY id DESC LIMIT 500`, organizationID)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k SignatureKey, err error) {
-		var sealed []byte
-		if err = row.Scan(&k.ID, &k.OrganizationID, &k.KeyID, &k.CreatedAt, &k.ExpiresAt, &k.ReplacedAt, &sealed); err != nil {
-			return k, err
+	rows, _ := s.pool.Query(ctx, "SELECT "+signatureKeyColumns+" FROM signature_keys WHERE organization_id = $1 ORDER BY id DESC LIMIT 500", organizationID)
+	list, err := pgx.CollectRows(rows, s.scanOpenSignatureKey)
+	return list, mapError(fmt.Sprintf("read signature keys of organization %d", organizationID), err)
+}
+
+// KnownSignatureKeys returns the keys of every organization and environment, former ones included, with their secrets opened, newest
+// first: at most 1,000. A key that cannot be opened comes without its secret.
+func (s *Store) KnownSignatureKeys(ctx context.Context) ([]SignatureKey, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+signatureKeyColumns+" FROM signature_keys ORDER BY id DESC LIMIT 1000")
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SignatureKey, error) {
+		k, err := s.scanOpenSignatureKey(row)
+		if errors.Is(err, ErrSealBroken) {
+			k.Key, err = nil, nil
 		}
-		k.ExpiresAt, k.ReplacedAt = epochIsZero(k.ExpiresAt), epochIsZero(k.ReplacedAt)
-		k.Key, err = s.sealer.open(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), sealed)
 		return k, err
 	})
-	return list, mapError(fmt.Sprintf("read signature keys of organization %d", organizationID), err)
+	return list, mapError("read known signature keys", err)
 }
 
 func signatureKeyPlace(organizationID int64, keyID string) string {
