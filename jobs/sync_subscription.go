@@ -17,8 +17,8 @@ import (
 // syncSubscriptionArgs names a subscription to look up at Cybersource.
 type syncSubscriptionArgs struct {
 	ID int64 `json:"id"`
-	// Again is set when one was running at the time: what it reads may be older than the reason for this one.
-	Again bool `json:"again,omitempty"`
+	// Again counts those that were running at the time: what they read may be older than the reason for this one.
+	Again int `json:"again,omitempty"`
 }
 
 // Kind is the job's name in the queue.
@@ -31,22 +31,23 @@ func (syncSubscriptionArgs) InsertOpts() river.InsertOpts {
 
 // SyncSubscription has a subscription looked up at Cybersource soon. One that waits for its time is done now.
 func (j *Jobs) SyncSubscription(ctx context.Context, id int64) error {
-	inserted, err := j.river.Insert(ctx, syncSubscriptionArgs{ID: id}, nil)
-	if err != nil {
-		return fmt.Errorf("enqueue look at subscription %d: %w", id, err)
-	}
-	if !inserted.UniqueSkippedAsDuplicate {
+	for again := 0; ; again++ {
+		inserted, err := j.river.Insert(ctx, syncSubscriptionArgs{ID: id, Again: again}, nil)
+		if err != nil {
+			return fmt.Errorf("enqueue look at subscription %d: %w", id, err)
+		}
+		if !inserted.UniqueSkippedAsDuplicate {
+			return nil
+		}
+		// River notes the end of a job a moment after it, so a running one may have read already, and so may the one after it.
+		if inserted.Job.State == rivertype.JobStateRunning {
+			continue
+		}
+		if _, err = j.river.JobRetry(ctx, inserted.Job.ID); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+			return fmt.Errorf("hasten look at subscription %d: %w", id, err)
+		}
 		return nil
 	}
-	if inserted.Job.State == rivertype.JobStateRunning {
-		_, err = j.river.Insert(ctx, syncSubscriptionArgs{ID: id, Again: true}, nil)
-	} else {
-		_, err = j.river.JobRetry(ctx, inserted.Job.ID)
-	}
-	if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
-		return fmt.Errorf("hasten look at subscription %d: %w", id, err)
-	}
-	return nil
 }
 
 type syncSubscriptionWorker struct {
@@ -69,7 +70,7 @@ func (w *syncSubscriptionWorker) Work(ctx context.Context, job *river.Job[syncSu
 		return err
 	}
 	wait, err := w.jobs.nextLook(ctx, sub)
-	if err != nil || wait == 0 || job.Args.Again {
+	if err != nil || wait == 0 || job.Args.Again > 0 {
 		return err
 	}
 	return river.JobSnooze(wait)
