@@ -17,7 +17,7 @@ const (
 	TopicNotifications Topic = "notifications" // organization: notifications were made or changed
 	TopicRejected      Topic = "rejected"      // organization: deliveries were rejected
 	TopicSubscriptions Topic = "subscriptions" // subscription: intent, status or endpoint changed
-	TopicKeys          Topic = "keys"          // organization: a signature key was added
+	TopicKeys          Topic = "keys"          // organization: a key, OAuth client or certificate was added or changed
 	TopicHealth        Topic = "health"        // endpoint: a health ping was answered
 )
 

@@ -49,6 +49,8 @@ type Sealer struct {
 	newest string
 	keys   map[string]SealingKey
 	aeads  map[string]cipher.AEAD
+	// tokenKeys are derived like the others, newest first.
+	tokenKeys []Secret
 }
 
 const (
@@ -62,7 +64,11 @@ const (
 	sealBodies      = "deliveries.body"
 	sealCredentials = "organizations.secret"
 	sealSignature   = "signature_keys.key"
+	sealMLE         = "mle_keys.private_key"
 )
+
+// tokenPurpose separates the keys that sign tokens from those that seal.
+const tokenPurpose = "oauth.token"
 
 // NewSealer takes the master keys, newest first.
 func NewSealer(keys ...SealingKey) (*Sealer, error) {
@@ -77,21 +83,34 @@ func NewSealer(keys ...SealingKey) (*Sealer, error) {
 			s.newest = id
 		}
 		s.keys[id] = k
-		for _, purpose := range []string{sealBodies, sealCredentials, sealSignature} {
+		for _, purpose := range []string{sealBodies, sealCredentials, sealSignature, sealMLE} {
 			aead, err := deriveAEAD(k, purpose)
 			if err != nil {
 				return nil, err
 			}
 			s.aeads[id+purpose] = aead
 		}
+		tokenKey, err := deriveKey(k, tokenPurpose)
+		if err != nil {
+			return nil, err
+		}
+		s.tokenKeys = append(s.tokenKeys, tokenKey)
 	}
 	return s, nil
 }
 
-func deriveAEAD(k SealingKey, purpose string) (cipher.AEAD, error) {
+func deriveKey(k SealingKey, purpose string) ([]byte, error) {
 	derived, err := hkdf.Key(sha256.New, k.bytes[:], nil, "switchboard:"+purpose, 32)
 	if err != nil {
 		return nil, fmt.Errorf("derive key for %s: %w", purpose, err)
+	}
+	return derived, nil
+}
+
+func deriveAEAD(k SealingKey, purpose string) (cipher.AEAD, error) {
+	derived, err := deriveKey(k, purpose)
+	if err != nil {
+		return nil, err
 	}
 	block, err := aes.NewCipher(derived)
 	if err != nil {

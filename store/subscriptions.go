@@ -54,6 +54,7 @@ type Subscription struct {
 	Scope          string // SELF, DESCENDANTS or CUSTOM
 	SecurityType   string // KEY, oAuth or oAuth_JWT
 	RetryPolicy    RetryPolicy
+	Policy         Policy // what deliveries must show besides their signature
 	Status         SubscriptionStatus
 	StatusDetail   string // why, in words, when that is known
 	StatusSince    time.Time
@@ -68,14 +69,14 @@ type Subscription struct {
 	EndpointToken  string // "" once revoked
 }
 
-const subscriptionSelect = `SELECT s.id, s.organization_id, coalesce(s.webhook_id, ''), s.name, s.description, s.products, s.scope, s.security_type, s.retry_policy,
+const subscriptionSelect = `SELECT s.id, s.organization_id, coalesce(s.webhook_id, ''), s.name, s.description, s.products, s.scope, s.security_type, s.retry_policy, s.policy,
 	s.status, s.status_detail, s.status_since, s.actual, coalesce(s.checked_at, 'epoch'), coalesce(s.last_delivery_at, 'epoch'), coalesce(s.created_by, 0),
 	s.created_at, s.updated_at, coalesce(s.deleted_at, 'epoch'), coalesce(e.id, 0), coalesce(e.token, '')
 	FROM subscriptions s LEFT JOIN endpoints e ON e.subscription_id = s.id AND e.revoked_at IS NULL `
 
 func scanSubscription(row pgx.CollectableRow) (Subscription, error) {
 	var v Subscription
-	err := row.Scan(&v.ID, &v.OrganizationID, &v.WebhookID, &v.Name, &v.Description, &v.Products, &v.Scope, &v.SecurityType, &v.RetryPolicy,
+	err := row.Scan(&v.ID, &v.OrganizationID, &v.WebhookID, &v.Name, &v.Description, &v.Products, &v.Scope, &v.SecurityType, &v.RetryPolicy, &v.Policy,
 		&v.Status, &v.StatusDetail, &v.StatusSince, &v.Actual, &v.CheckedAt, &v.LastDeliveryAt, &v.CreatedBy,
 		&v.CreatedAt, &v.UpdatedAt, &v.DeletedAt, &v.EndpointID, &v.EndpointToken)
 	v.CheckedAt, v.LastDeliveryAt, v.DeletedAt = epochIsZero(v.CheckedAt), epochIsZero(v.LastDeliveryAt), epochIsZero(v.DeletedAt)
@@ -119,11 +120,14 @@ func (s *Store) GetSubscription(ctx context.Context, id int64) (Subscription, er
 // InsertSubscription keeps a subscription that is about to be created at Cybersource, with its endpoint, its status Creating, and its started
 // audit row, whose id it returns: all before Cybersource hears of it, so that no notification can come that we do not know.
 func (s *Store) InsertSubscription(ctx context.Context, v Subscription, token string, audit AuditEntry) (Subscription, int64, error) {
+	if err := v.Policy.Validate(); err != nil {
+		return Subscription{}, 0, fmt.Errorf("insert subscription: %w", err)
+	}
 	var auditID int64
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `INSERT INTO subscriptions (organization_id, name, description, products, scope, security_type, retry_policy, status, status_since, created_by, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 'CREATING', $8, nullif($9::bigint, 0), $8, $8) RETURNING id`,
-			v.OrganizationID, v.Name, v.Description, v.Products, v.Scope, v.SecurityType, v.RetryPolicy, s.now(), v.CreatedBy).Scan(&v.ID)
+		err := tx.QueryRow(ctx, `INSERT INTO subscriptions (organization_id, name, description, products, scope, security_type, retry_policy, policy, status, status_since, created_by, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $10, 'CREATING', $8, nullif($9::bigint, 0), $8, $8) RETURNING id`,
+			v.OrganizationID, v.Name, v.Description, v.Products, v.Scope, v.SecurityType, v.RetryPolicy, s.now(), v.CreatedBy, v.Policy).Scan(&v.ID)
 		if err != nil {
 			return mapError("insert subscription", err)
 		}
@@ -187,11 +191,15 @@ func (s *Store) recordActual(ctx context.Context, id int64, a ActualSubscription
 	return changed && err == nil, err
 }
 
-// UpdateSubscription stores a new intent: name, description, products, scope, security type and retry policy. ErrNotFound when deleted.
+// UpdateSubscription stores a new intent: name, description, products, scope, security type, retry policy and policy. ErrNotFound when deleted, ErrInvalid
+// when the policy is none.
 func (s *Store) UpdateSubscription(ctx context.Context, v Subscription) error {
+	if err := v.Policy.Validate(); err != nil {
+		return fmt.Errorf("update subscription %d: %w", v.ID, err)
+	}
 	return s.InTx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE subscriptions SET name = $2, description = $3, products = $4, scope = $5, security_type = $6, retry_policy = $7, updated_at = $8
-			WHERE id = $1 AND deleted_at IS NULL`, v.ID, v.Name, v.Description, v.Products, v.Scope, v.SecurityType, v.RetryPolicy, s.now())
+		tag, err := tx.Exec(ctx, `UPDATE subscriptions SET name = $2, description = $3, products = $4, scope = $5, security_type = $6, retry_policy = $7, updated_at = $8, policy = $9
+			WHERE id = $1 AND deleted_at IS NULL`, v.ID, v.Name, v.Description, v.Products, v.Scope, v.SecurityType, v.RetryPolicy, s.now(), v.Policy)
 		if err != nil {
 			return mapError(fmt.Sprintf("update subscription %d", v.ID), err)
 		}
