@@ -243,6 +243,7 @@ type RejectedFilter struct {
 	Reason         string
 	Rung           string // of the explanation
 	From, To       time.Time
+	DeliveryID     ID // this one alone
 	Page           Page
 }
 
@@ -254,6 +255,7 @@ func (f RejectedFilter) where() where {
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addIf(f.Rung != "", "explain_rung = ?", f.Rung)
+	w.addIf(!f.DeliveryID.IsZero(), "id = ?", f.DeliveryID)
 	w.addRange(f.From, f.To)
 	return w
 }
