@@ -40,26 +40,33 @@ type verdict struct {
 // judge verifies the signature and what the envelope claims. An error means that nobody can judge now, because our own keys
 // cannot be used.
 func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
+	v, err := r.weigh(e, h, body, now)
+	if err == nil && v.reason == ReasonKeyUnknown {
+		// Another replica may have made the key just now. When the database does not answer, storing fails too.
+		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil && again.keys.err == nil {
+			e = again
+			v, err = r.weigh(e, h, body, now)
+		}
+	}
+	if err == nil && v.verification.Variant != "" && (v.verdict == store.Verified || v.reason == ReasonEnvelopeMismatch) {
+		r.variants.pin(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))}, v.verification.Variant)
+	}
+	return v, err
+}
+
+// weigh is judge with what is known of the endpoint, and without any effect: it serves what arrives as well as what is judged again.
+func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
 	if e.keys.err != nil {
 		return verdict{}, e.keys.err
 	}
-	place := variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))}
-	in := cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: r.variants.pinned(place)}
-	verification, err := verify(in, h)
-	if errors.Is(err, cybs.ErrKeyUnknown) {
-		// Another replica may have made the key just now. When the database does not answer, storing fails too.
-		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil && again.keys.err == nil {
-			e, in.LookupKey = again, again.keys.lookup
-			verification, err = verify(in, h)
-		}
-	}
+	pinned := r.variants.pinned(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))})
+	verification, err := verify(cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: pinned}, h)
 	v := verdict{verdict: store.Verified, verification: verification}
 	v.notification, _ = cybs.ParseNotification(h, body) // what cannot be read is kept and shown raw
 	if err != nil {
 		v.verdict, v.reason, v.detail = store.Rejected, reasonOf(err), r.found(err, e, verification, now)
 		return v, nil
 	}
-	r.variants.pin(place, verification.Variant)
 	if contradiction := crossCheck(e, v.notification); contradiction != "" {
 		v.verdict, v.reason, v.detail = store.Rejected, ReasonEnvelopeMismatch, contradiction
 		return v, nil
