@@ -22,22 +22,27 @@ const (
 
 // delivery makes the row of a request. Its texts are clean: Postgres takes every one of them.
 func (r *Receiver) delivery(req *http.Request, e *endpoint, body []byte, v verdict, received time.Time) *store.Delivery {
-	n := v.notification
 	d := &store.Delivery{
 		ID: store.NewID(received), ReceivedAt: received, EndpointID: e.ID, SubscriptionID: e.SubscriptionID, OrganizationID: e.OrganizationID,
-		ProductID: n.ProductID, EventType: n.EventType, WebhookID: n.WebhookID, TraceID: n.TransactionTraceID, RequestType: n.RequestType,
-		RetryNumber: n.RetryNumber, EventDate: n.EventDate,
-		Verdict: v.verdict, Reason: v.reason, ReasonDetail: clean(v.detail), KeyID: v.verification.KeyID,
-		Variant: string(v.verification.Variant), EnvelopeSigned: v.verification.EnvelopeSigned, SignedAt: v.verification.SignedAt,
 		Answered: http.StatusOK, Source: r.source(req), TLS: tlsFacts(req.TLS), Headers: keptHeaders(req), Body: body,
 	}
+	v.write(d, e)
 	if v.verdict == store.Rejected {
 		d.Answered = http.StatusUnauthorized
 	}
+	return d
+}
+
+// write puts what was found into the row.
+func (v verdict) write(d *store.Delivery, e *endpoint) {
+	n := v.notification
+	d.ProductID, d.EventType, d.WebhookID, d.TraceID, d.RequestType = n.ProductID, n.EventType, n.WebhookID, n.TransactionTraceID, n.RequestType
+	d.RetryNumber, d.EventDate = n.RetryNumber, n.EventDate
+	d.Verdict, d.Reason, d.ReasonDetail, d.KeyID = v.verdict, v.reason, clean(v.detail), v.verification.KeyID
+	d.Variant, d.EnvelopeSigned, d.SignedAt = string(v.verification.Variant), v.verification.EnvelopeSigned, v.verification.SignedAt
 	if d.ProductID == "" {
 		d.ProductID = productOf(e, "")
 	}
-	return d
 }
 
 // source is where the request came from: the last address that no trusted proxy vouches for.
