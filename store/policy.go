@@ -44,6 +44,8 @@ type Policy struct {
 	Rejected string `json:"rejected,omitempty"`
 	// Tokens says whose tokens count under the security types oAuth and oAuth_JWT.
 	Tokens TokenPolicy `json:"tokens,omitzero"`
+	// OAuth is what Cybersource is told about tokens.
+	OAuth OAuthSettings `json:"oauth,omitzero"`
 	// Encrypted demands message-level encryption: plain deliveries are rejected. Encrypted ones are always opened.
 	Encrypted bool `json:"encrypted,omitempty"`
 	// Former is what was demanded before, which is accepted too until its time: Cybersource takes over a change when it does, and retries of
@@ -68,7 +70,12 @@ type FormerDemands struct {
 	SecurityType string      `json:"securityType"`
 	Tokens       TokenPolicy `json:"tokens,omitzero"`
 	Encrypted    bool        `json:"encrypted,omitempty"`
-	Until        time.Time   `json:"until"`
+	// OAuth is what Cybersource was told about tokens.
+	OAuth OAuthSettings `json:"oauth,omitzero"`
+	Until time.Time     `json:"until"`
+	// Announced turns the order round: these demands are not former, they are to come. Cybersource is being told of them, and it is not known yet
+	// whether it has taken them over.
+	Announced bool `json:"announced,omitempty"`
 }
 
 // Holds reports whether rejected deliveries are answered 200.
