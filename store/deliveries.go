@@ -55,7 +55,8 @@ type Delivery struct {
 	BodyBytes       int
 	Duplicates      int
 	LastDuplicateAt time.Time
-	Explanation     Explanation // zero: verified, or not explained yet
+	Explanation     Explanation  // zero: verified, or not explained yet
+	RetryPolicy     *RetryPolicy // of its subscription at that time; only set by GroupNext, for what was not answered 200
 }
 
 // digest tells equal requests apart: for verified deliveries the body alone; a rejected one must not stand in the way of a later verified one of
@@ -211,18 +212,18 @@ func (d *Delivery) scan(row pgx.CollectableRow, more ...any) error {
 	return err
 }
 
-// GetDelivery returns a delivery without its body. ErrNotFound.
+// GetDelivery returns a delivery without its body. ErrNotFound, a PurgedError where retention removed it.
 func (s *Store) GetDelivery(ctx context.Context, id ID) (Delivery, error) {
 	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+" FROM deliveries WHERE id = $1", id)
 	d, err := pgx.CollectExactlyOneRow(rows, scanDelivery)
-	return d, mapError("get delivery "+id.String(), err)
+	return d, s.orPurged(ctx, id, mapError("get delivery "+id.String(), err))
 }
 
-// DeliveryBody opens the original bytes of a delivery. ErrNotFound, ErrSealBroken.
+// DeliveryBody opens the original bytes of a delivery. ErrNotFound, a PurgedError where retention removed it, ErrSealBroken.
 func (s *Store) DeliveryBody(ctx context.Context, id ID) ([]byte, error) {
 	var sealed []byte
 	if err := s.pool.QueryRow(ctx, "SELECT body FROM deliveries WHERE id = $1", id).Scan(&sealed); err != nil {
-		return nil, mapError("get body of delivery "+id.String(), err)
+		return nil, s.orPurged(ctx, id, mapError("get body of delivery "+id.String(), err))
 	}
 	return s.openBody(id, sealed)
 }

@@ -21,6 +21,9 @@ type Description struct {
 	Test              bool
 	Payload           json.RawMessage // masked; nil when there is none that Postgres can hold
 	Horizon           time.Duration   // how long after its first attempt a retry may come; 0: no loose match is looked for
+	EventAt           time.Time       // the event date as a time; zero: it is none
+	Retries           int             // how many the subscription's policy had when the delivery arrived
+	Next              NextAttempt     // zero: it was answered 200, or no retry is left
 }
 
 // GroupNext takes up to limit verified deliveries that belong to no notification yet, oldest first, asks describe about each, and makes or
@@ -66,6 +69,9 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 		if taken = len(deliveries); taken == 0 {
 			return nil
 		}
+		if err := policiesThen(ctx, tx, deliveries); err != nil {
+			return err
+		}
 		items := make([]*described, taken)
 		for i, d := range deliveries {
 			items[i] = &described{Delivery: d, Description: describe(d)}
@@ -74,7 +80,7 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 		if err != nil {
 			return err
 		}
-		return writeNotifications(ctx, tx, assign(items, known))
+		return s.writeNotifications(ctx, tx, assign(items, known))
 	})
 	return taken, err
 }
@@ -99,56 +105,4 @@ func (s *Store) takeUngrouped(ctx context.Context, tx pgx.Tx, limit int) ([]Deli
 type described struct {
 	Delivery
 	Description
-}
-
-// groupKey is a fingerprint, or a loose one, of one subscription.
-type groupKey struct {
-	subscription int64
-	sum          string
-}
-
-func (d *described) strict() groupKey { return groupKey{d.SubscriptionID, string(d.Fingerprint)} }
-func (d *described) loose() groupKey  { return groupKey{d.SubscriptionID, string(d.Loose)} }
-
-// mayHaveAnotherDate says whether the notification is also looked for without the event date.
-func (d *described) mayHaveAnotherDate() bool { return d.RetryNumber > 0 && d.Horizon > 0 }
-
-// horizonStart is the lowest id of a notification that the delivery can be a retry of.
-func (d *described) horizonStart() ID { return FloorID(d.ReceivedAt.Add(-d.Horizon)) }
-
-// knownKeys are the notifications of fingerprints; of loose ones the newest.
-type knownKeys struct{ strict, loose map[groupKey]ID }
-
-// findKeys looks for the notifications that a batch may belong to.
-func findKeys(ctx context.Context, tx pgx.Tx, items []*described) (knownKeys, error) {
-	known := knownKeys{make(map[groupKey]ID), make(map[groupKey]ID)}
-	var retries []*described
-	for _, it := range items {
-		if it.mayHaveAnotherDate() {
-			retries = append(retries, it)
-		}
-	}
-	batch := &pgx.Batch{}
-	var subscription int64
-	var sum []byte
-	var id ID
-	collect := func(into map[groupKey]ID) func(pgx.Rows) error {
-		return func(rows pgx.Rows) error {
-			_, err := pgx.ForEachRow(rows, []any{&subscription, &sum, &id}, func() error {
-				into[groupKey{subscription, string(sum)}] = id
-				return nil
-			})
-			return err
-		}
-	}
-	// Each row is one probe of an index, whatever the planner believes of the size of the tables.
-	batch.Queue(`SELECT t.subscription_id, t.fingerprint, k.notification_id FROM unnest($1::bigint[], $2::bytea[]) AS t (subscription_id, fingerprint)
-		CROSS JOIN LATERAL (SELECT notification_id FROM notification_keys WHERE subscription_id = t.subscription_id AND fingerprint = t.fingerprint LIMIT 1) k`,
-		column(items, func(it *described) int64 { return it.SubscriptionID }), column(items, func(it *described) []byte { return it.Fingerprint })).Query(collect(known.strict))
-	if len(retries) > 0 {
-		batch.Queue(`SELECT t.subscription_id, t.loose, k.notification_id FROM unnest($1::bigint[], $2::bytea[]) AS t (subscription_id, loose)
-			CROSS JOIN LATERAL (SELECT notification_id FROM notification_keys WHERE subscription_id = t.subscription_id AND loose = t.loose ORDER BY notification_id DESC LIMIT 1) k`,
-			column(retries, func(it *described) int64 { return it.SubscriptionID }), column(retries, func(it *described) []byte { return it.Loose })).Query(collect(known.loose))
-	}
-	return known, mapError("look for notifications", tx.SendBatch(ctx, batch).Close())
 }

@@ -134,6 +134,12 @@ func (s *Store) InsertSubscription(ctx context.Context, v Subscription, token st
 		if _, err = tx.Exec(ctx, "INSERT INTO endpoints (subscription_id, token, created_at) VALUES ($1, $2, $3)", v.ID, token, s.now()); err != nil {
 			return mapError("insert endpoint", err)
 		}
+		if err = noteRetryPolicy(ctx, tx, v.ID, v.RetryPolicy, s.now()); err != nil {
+			return err
+		}
+		if err = noteStatus(ctx, tx, v.ID, StatusCreating, s.now()); err != nil {
+			return err
+		}
 		audit.ObjectKind, audit.ObjectID, audit.ObjectName, audit.OrganizationID = "subscription", fmt.Sprint(v.ID), v.Name, v.OrganizationID
 		if auditID, err = insertAudit(ctx, tx, audit, s.now()); err != nil {
 			return err
@@ -186,6 +192,9 @@ func (s *Store) recordActual(ctx context.Context, id int64, a ActualSubscription
 		if changed = before != a.Status; !changed {
 			return nil
 		}
+		if err := noteStatus(ctx, tx, id, a.Status, s.now()); err != nil {
+			return err
+		}
 		return notify(ctx, tx, TopicSubscriptions, id)
 	})
 	return changed && err == nil, err
@@ -206,6 +215,9 @@ func (s *Store) UpdateSubscription(ctx context.Context, v Subscription) error {
 		if err := needOne(tag.RowsAffected(), "update subscription", v.ID); err != nil {
 			return err
 		}
+		if err := noteRetryPolicy(ctx, tx, v.ID, v.RetryPolicy, s.now()); err != nil {
+			return err
+		}
 		return notify(ctx, tx, TopicSubscriptions, v.ID)
 	})
 }
@@ -222,6 +234,9 @@ func (s *Store) DeleteSubscription(ctx context.Context, id int64) error {
 		}
 		if _, err := tx.Exec(ctx, "UPDATE endpoints SET revoked_at = $2 WHERE subscription_id = $1 AND revoked_at IS NULL", id, s.now()); err != nil {
 			return mapError("revoke endpoint", err)
+		}
+		if err := noteStatus(ctx, tx, id, StatusDeleted, s.now()); err != nil {
+			return err
 		}
 		return notify(ctx, tx, TopicSubscriptions, id)
 	})

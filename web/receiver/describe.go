@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/mask"
 )
-
-// minHorizon is the least time in which a retry is looked for.
-const minHorizon = time.Hour
 
 // describe reads a verified delivery for grouping. It never fails: what cannot be read is described as unreadable.
 func (g *grouper) describe(d store.Delivery) (described store.Description) {
@@ -22,6 +18,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 			g.log.Error("a delivery could not be described", "delivery", d.ID.String(), "panic", fmt.Sprintf("%T", p), "stack", stack())
 			described = unreadable(d)
 		}
+		g.expect(&described, d)
 	}()
 	if d.Body == nil {
 		return unreadable(d) // sealed with a key that is gone
@@ -37,7 +34,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	described = store.Description{
 		EventOrganization: n.EventOrganizationID, Test: n.Test,
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
-		Payload:  searchable(n.Payload, payload), Horizon: g.horizon(d.SubscriptionID),
+		Payload:  searchable(n.Payload, payload), Horizon: g.plans.of(g.policy(d)).horizon, EventAt: n.EventTime,
 	}
 	described.Fingerprint, described.Loose = fingerprints(n)
 	described.ObjectID, described.Summary = summarize(payload, n.Test)
@@ -78,20 +75,6 @@ func headersOf(d store.Delivery) http.Header {
 		h.Add(line[0], line[1])
 	}
 	return h
-}
-
-// horizon is how long after the first attempt a retry may come: twice what the subscription's policy covers, since repeated sequences are
-// documented vaguely, and never less than an hour.
-func (g *grouper) horizon(subscriptionID int64) time.Duration {
-	policy := cybs.DefaultRetryPolicy()
-	if e := g.endpoints.ofSubscription(subscriptionID); e != nil {
-		p := e.RetryPolicy
-		policy = cybs.RetryPolicy{
-			Algorithm: cybs.Algorithm(p.Algorithm), FirstRetry: p.FirstRetry, Interval: p.Interval, NumberOfRetries: p.NumberOfRetries,
-			RepeatSequenceCount: p.RepeatSequenceCount, RepeatSequenceWaitTime: p.RepeatSequenceWaitTime, DeactivateFlag: p.DeactivateFlag,
-		}
-	}
-	return max(2*policy.Cover(), minHorizon)
 }
 
 // searchable returns a masked copy that Postgres' jsonb takes, nil when there is none. JSON text in a string is opened. masked is raw

@@ -24,6 +24,7 @@ type grouper struct {
 	store     *store.Store
 	log       *slog.Logger
 	endpoints *endpoints
+	plans     plans
 	wakeup    chan struct{}
 	working   sync.Mutex
 }

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// NextAttempt says when Cybersource is expected to try again. It is worked out, as Cybersource tells nobody.
+type NextAttempt struct {
+	At        time.Time // of the next retry
+	OverdueAt time.Time // when it is late
+	GivesUpAt time.Time // when the last retry of the policy is late
+}
+
+// state is where the notification stands after this attempt alone.
+func (d *described) state() State {
+	switch {
+	case d.Answered == http.StatusOK:
+		return StateDelivered
+	case d.Next.At.IsZero():
+		return StateExhausted
+	}
+	return StateRetrying
+}
+
+// outdoes says that this attempt, rather than the other, tells where the notification stands: one that was answered 200, otherwise the last.
+func (d *described) outdoes(other *described) bool {
+	if delivered, was := d.state() == StateDelivered, other.state() == StateDelivered; delivered != was {
+		return delivered
+	}
+	return d.RetryNumber >= other.RetryNumber
+}
+
+// open are the notifications of which Cybersource is expected to send another attempt, by this batch.
+func (g *grouping) open() []ID {
+	var ids []ID
+	for _, list := range [...][]*groupedTogether{g.made, g.touched} {
+		for _, n := range list {
+			if n.stands.state() == StateRetrying {
+				ids = append(ids, n.id)
+			}
+		}
+	}
+	return ids
+}
+
+// queueTouched adds deliveries to a notification that was there. What was delivered stays so; otherwise the last attempt tells where it stands.
+func queueTouched(batch *pgx.Batch, n *groupedTogether) {
+	at := n.stands
+	batch.Queue(`UPDATE notifications SET delivery_count = delivery_count + $2, last_delivery_at = greatest(last_delivery_at, $3), last_retry_number = greatest(last_retry_number, $4),
+			first_retry_number = least(first_retry_number, $5) WHERE id = $1`, n.id, n.count, n.last, n.lastRetry, n.firstRetry)
+	next := [...]any{n.id, at.state(), at.Retries, zeroIsNull(at.Next.At), zeroIsNull(at.Next.OverdueAt), zeroIsNull(at.Next.GivesUpAt), at.RetryNumber}
+	batch.Queue(`UPDATE notifications SET state = $2, retries_of = $3, next_attempt_at = $4, overdue_at = $5, gives_up_at = $6, due_at = $5
+		WHERE id = $1 AND state <> 'delivered' AND ($2 = 'delivered' OR $7 >= last_retry_number)`, next[:]...)
+}
+
+// resumedFor is how long Cybersource is given to send what it held when a subscription is active again.
+const resumedFor = "interval '1 hour'"
+
+// advanceSQL works out anew where notifications stand at a time: from what is expected of each and from its subscription's status. It is the same
+// whatever the state was, so that it may run twice, late, or after the clock was set back.
+//
+//nolint:gosec // constants alone
+const advanceSQL = `
+	WITH expected AS (
+		SELECT n.id, n.state AS was, s.status,
+			CASE WHEN n.state = 'held' AND s.status IN ('ACTIVE', 'RESEND') THEN s.status_since ELSE n.next_attempt_at END AS next_attempt_at,
+			CASE WHEN n.state = 'held' AND s.status IN ('ACTIVE', 'RESEND') THEN s.status_since + (n.overdue_at - n.next_attempt_at) ELSE n.overdue_at END AS overdue_at,
+			CASE WHEN n.state = 'held' AND s.status IN ('ACTIVE', 'RESEND') THEN greatest(n.gives_up_at, s.status_since + ` + resumedFor + `)
+				WHEN s.status = 'DELETED' THEN least(n.gives_up_at, $2) ELSE n.gives_up_at END AS gives_up_at
+		FROM notifications n JOIN subscriptions s ON s.id = n.subscription_id
+		WHERE n.id = ANY ($1) AND n.state <> 'delivered' AND n.next_attempt_at IS NOT NULL
+		ORDER BY n.id FOR NO KEY UPDATE OF n
+	), stands AS (
+		SELECT *, CASE WHEN status = 'DELETED' THEN 'exhausted'
+			WHEN overdue_at > $2 THEN 'retrying'
+			WHEN status = 'SUSPENDED' OR was = 'held' AND status NOT IN ('ACTIVE', 'RESEND') THEN 'held'
+			WHEN gives_up_at <= $2 THEN 'exhausted'
+			ELSE 'overdue' END AS state
+		FROM expected
+	)
+	UPDATE notifications n SET state = w.state, next_attempt_at = w.next_attempt_at, overdue_at = w.overdue_at, gives_up_at = w.gives_up_at,
+		due_at = CASE w.state WHEN 'retrying' THEN w.overdue_at WHEN 'overdue' THEN w.gives_up_at END
+	FROM stands w WHERE n.id = w.id AND n.id = ANY ($1)
+	RETURNING n.organization_id, n.state <> w.was`
+
+// dueSQL finds notifications that may stand elsewhere by now: what is due, what the status of its subscription changes, and what a clock that was set back
+// moved too early. Each part reads an index of its own.
+const dueSQL = `
+	(SELECT id FROM notifications WHERE due_at <= $1 ORDER BY due_at LIMIT $2)
+	UNION (SELECT n.id FROM subscriptions s CROSS JOIN LATERAL (SELECT id FROM notifications WHERE subscription_id = s.id AND state = 'overdue' LIMIT $2) n
+		WHERE s.status = 'SUSPENDED' LIMIT $2)
+	UNION (SELECT n.id FROM notifications n JOIN subscriptions s ON s.id = n.subscription_id WHERE n.state = 'held' AND s.status IN ('ACTIVE', 'RESEND', 'DELETED') LIMIT $2)
+	UNION (SELECT id FROM notifications WHERE state = 'overdue' AND overdue_at > $1 LIMIT $2)
+	UNION (SELECT id FROM notifications WHERE state = 'exhausted' AND gives_up_at > $1 LIMIT $2)`
+
+// AdvanceRetryStatus moves notifications on whose expected retry did not come, or whose subscription was suspended, resumed or deleted: at most limit a
+// transaction, until none is left. It returns how many stand elsewhere now. Replicas may run it at the same time as one another and as GroupNext.
+func (s *Store) AdvanceRetryStatus(ctx context.Context, limit int) (int, error) {
+	const most = 1000 // rounds: far more than quarantine can release
+	moved := 0
+	for range most {
+		found, n, err := s.advance(ctx, limit)
+		moved += n
+		if err != nil || found < limit {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+func (s *Store) advance(ctx context.Context, limit int) (found, moved int, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		now := s.now()
+		rows, _ := tx.Query(ctx, dueSQL, now, limit)
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[ID])
+		if found = len(ids); err != nil || found == 0 {
+			return mapError("look for notifications whose retry is late", err)
+		}
+		organizations := make(map[int64]bool)
+		rows, _ = tx.Query(ctx, advanceSQL, ids, now)
+		var organization int64
+		var elsewhere bool
+		_, err = pgx.ForEachRow(rows, []any{&organization, &elsewhere}, func() error {
+			if elsewhere {
+				moved++
+				organizations[organization] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return mapError("move notifications on", err)
+		}
+		for _, id := range sortedKeys(organizations) {
+			if err := notify(ctx, tx, TopicNotifications, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return found, moved, nil
+}
+
+// policiesThen gives every delivery that was not answered 200 the retry policy of its subscription at that time.
+func policiesThen(ctx context.Context, tx pgx.Tx, deliveries []Delivery) error {
+	for i, d := range deliveries {
+		if d.Answered == http.StatusOK {
+			continue
+		}
+		p, err := retryPolicyAt(ctx, tx, d.SubscriptionID, d.ReceivedAt)
+		if err != nil {
+			return err
+		}
+		deliveries[i].RetryPolicy = &p
+	}
+	return nil
+}
+
+// RetryPolicyAt returns the retry policy that a subscription had at a time; of a time before the first, the first. ErrNotFound.
+func (s *Store) RetryPolicyAt(ctx context.Context, subscriptionID int64, at time.Time) (RetryPolicy, error) {
+	return retryPolicyAt(ctx, s.pool, subscriptionID, at)
+}
+
+func retryPolicyAt(ctx context.Context, db querier, subscriptionID int64, at time.Time) (RetryPolicy, error) {
+	var p RetryPolicy
+	err := db.QueryRow(ctx, `SELECT policy FROM (
+			(SELECT policy, since FROM retry_policies WHERE subscription_id = $1 AND since <= $2 ORDER BY since DESC LIMIT 1)
+			UNION ALL (SELECT policy, since FROM retry_policies WHERE subscription_id = $1 AND since > $2 ORDER BY since LIMIT 1)
+			UNION ALL (SELECT retry_policy, 'infinity' FROM subscriptions WHERE id = $1)
+		) p ORDER BY since LIMIT 1`, subscriptionID, at).Scan(&p)
+	return p, mapError(fmt.Sprintf("get retry policy of subscription %d", subscriptionID), err)
+}
+
+// noteRetryPolicy keeps a policy that is asked for from now on; one like the last is no news.
+func noteRetryPolicy(ctx context.Context, tx pgx.Tx, subscriptionID int64, p RetryPolicy, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO retry_policies (subscription_id, since, policy) SELECT $1, $2, $3
+		WHERE $3::jsonb IS DISTINCT FROM (SELECT policy FROM retry_policies WHERE subscription_id = $1 ORDER BY since DESC LIMIT 1)
+		ON CONFLICT (subscription_id, since) DO UPDATE SET policy = excluded.policy`, subscriptionID, now, p)
+	return mapError(fmt.Sprintf("keep retry policy of subscription %d", subscriptionID), err)
+}
+
+// noteStatus keeps that a subscription has another status from now on.
+func noteStatus(ctx context.Context, tx pgx.Tx, subscriptionID int64, status SubscriptionStatus, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO subscription_statuses (subscription_id, since, status) VALUES ($1, $2, $3)
+		ON CONFLICT (subscription_id, since) DO UPDATE SET status = excluded.status`, subscriptionID, now, status)
+	return mapError(fmt.Sprintf("keep status of subscription %d", subscriptionID), err)
+}
+
+// StatusPeriod is a time in which a subscription had one status.
+type StatusPeriod struct {
+	Status SubscriptionStatus
+	From   time.Time // when we heard of it
+	To     time.Time // zero: it has it still
+}
+
+// ListStatusPeriods returns the statuses that a subscription had within a time range, oldest first, at most 200. Zero to means now.
+func (s *Store) ListStatusPeriods(ctx context.Context, subscriptionID int64, from, to time.Time) ([]StatusPeriod, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT status, since, coalesce(until, 'epoch') FROM (
+			SELECT status, since, lead(since) OVER (ORDER BY since) AS until FROM subscription_statuses WHERE subscription_id = $1
+		) p WHERE since < $3 AND (until IS NULL OR until >= $2) ORDER BY since LIMIT 200`, subscriptionID, from, s.until(to))
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p StatusPeriod, err error) {
+		err = row.Scan(&p.Status, &p.From, &p.To)
+		p.To = epochIsZero(p.To)
+		return p, err
+	})
+	return list, mapError(fmt.Sprintf("list statuses of subscription %d", subscriptionID), err)
+}
