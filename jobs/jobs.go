@@ -23,6 +23,8 @@ type Config struct {
 	Store *store.Store
 	// Client makes a Cybersource client with an organization's credentials. Required.
 	Client func(context.Context, store.Organization) (*cybs.Client, error)
+	// JudgeAgain works through a judgement of rejected deliveries; the receiver has it. Nil: nothing is judged again.
+	JudgeAgain func(ctx context.Context, id int64) error
 	// Now is the clock of what jobs decide; River goes by its own. Nil means time.Now.
 	Now func() time.Time
 	// Log hears of failed jobs. Nil discards it.
@@ -67,6 +69,9 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = defaultWorkers
 	}
+	if cfg.JudgeAgain == nil {
+		cfg.JudgeAgain = func(context.Context, int64) error { return nil }
+	}
 	j := &Jobs{cfg: cfg}
 	workers := river.NewWorkers()
 	for _, err := range []error{
@@ -74,6 +79,7 @@ func New(cfg Config) (*Jobs, error) {
 		river.AddWorkerSafely(workers, &syncSubscriptionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &keepPartitionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &expireSessionsWorker{jobs: j}),
+		river.AddWorkerSafely(workers, &judgeAgainWorker{jobs: j}),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("make jobs: %w", err)
@@ -88,6 +94,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic(cfg.SyncInterval, syncSubscriptionsArgs{}),
 			periodic(partitionInterval, keepPartitionsArgs{}),
 			periodic(sessionInterval, expireSessionsArgs{}),
+			periodic(judgeInterval, judgeAgainArgs{}),
 		},
 	})
 	if err != nil {

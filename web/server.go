@@ -33,6 +33,8 @@ type Config struct {
 	ConsoleURL string
 	// SyncSubscription has a job ask Cybersource about a subscription soon. Nil: nothing asks.
 	SyncSubscription func(ctx context.Context, id int64) error
+	// JudgeAgain has a judgement of rejected deliveries, or its release, worked through: a small one at once, others soon. Nil: nothing does.
+	JudgeAgain func(ctx context.Context, id int64) error
 	// Development serves /styleguide.
 	Development bool
 	// Now is the clock. Nil: time.Now.
@@ -54,6 +56,7 @@ type Server struct {
 	environment      string
 	consoleURL       *url.URL
 	syncSubscription func(ctx context.Context, id int64) error
+	judgeAgain       func(ctx context.Context, id int64) error
 	development      bool
 	now              func() time.Time
 	log              *slog.Logger
@@ -75,7 +78,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, sandbox: cfg.Sandbox, environment: cfg.Environment,
-		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, development: cfg.Development, now: cfg.Now, log: cfg.Log,
+		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, development: cfg.Development, now: cfg.Now, log: cfg.Log,
 		version: cfg.Version, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
 	}
 	if s.now == nil {
@@ -86,6 +89,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.syncSubscription == nil {
 		s.syncSubscription = func(context.Context, int64) error { return nil }
+	}
+	if s.judgeAgain == nil {
+		s.judgeAgain = func(context.Context, int64) error { return nil }
 	}
 	// A proxy that rewrites Host makes a browser's Origin differ from it; the public URL is what the browser sees.
 	if err := s.sameOrigins.AddTrustedOrigin(consoleURL.Scheme + "://" + consoleURL.Host); err != nil {

@@ -67,6 +67,7 @@ func start(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
 		a.startOps,
 		a.startStore,
 		a.startSandbox,
+		a.makeReceiver, // jobs judge by it, whether it is open or not
 		a.startReceiver,
 		a.startJobs,
 		a.startConsole,
@@ -196,14 +197,14 @@ func (a *app) startSandbox(ctx context.Context) error {
 	return a.seed(ctx)
 }
 
-func (a *app) startReceiver(ctx context.Context) error {
-	var err error
+func (a *app) makeReceiver(context.Context) (err error) {
 	a.receiver, err = receiver.New(receiver.Config{
 		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
 	})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+func (a *app) startReceiver(ctx context.Context) error {
 	if err := a.receiver.Start(ctx); err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func (a *app) startJobs(ctx context.Context) error {
 	a.calls = &http.Client{Timeout: callCybsWithin, Transport: newTransport()}
 	a.onStop("connections to Cybersource", func(context.Context) error { a.calls.CloseIdleConnections(); return nil })
 	var err error
-	if a.jobs, err = jobs.New(jobs.Config{Store: a.store, Client: a.client, Log: a.log.With("part", "jobs")}); err != nil {
+	if a.jobs, err = jobs.New(jobs.Config{Store: a.store, Client: a.client, JudgeAgain: a.receiver.JudgeAgain, Log: a.log.With("part", "jobs")}); err != nil {
 		return err
 	}
 	if err := a.jobs.Start(ctx); err != nil {
@@ -236,7 +237,7 @@ func (a *app) startConsole(ctx context.Context) error {
 	a.console, err = web.New(web.Config{
 		Store: a.store, Client: a.client, Sandbox: a.sandbox, Environment: a.cfg.Environment, ConsoleURL: a.consoleURL(),
 		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
-		SyncSubscription: a.jobs.SyncSubscription, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
+		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
 		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(),
 	})
 	if err != nil {

@@ -46,6 +46,7 @@ type Server struct {
 	log    *logBuffer
 	mu     sync.Mutex
 	people map[store.Role]store.User
+	judge  func(ctx context.Context, id int64) error // nil without a receiver
 }
 
 // Option changes what New builds.
@@ -101,6 +102,7 @@ func New(tb testing.TB, options ...Option) *Server {
 		Store: s.Store, Client: s.Client, Sandbox: s.Sandbox.Sandbox, Environment: "sandbox", ConsoleURL: s.URL,
 		EndpointURL: func(token string) (string, string) { return receiver.EndpointURLs(receiverURL, token) },
 		Log:         slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		JudgeAgain:  s.judge,
 		Development: true,
 	}
 	for _, change := range chosen.console {
@@ -166,6 +168,7 @@ func (s *Server) startReceiver() string {
 	if err := r.Start(s.tb.Context()); err != nil {
 		s.tb.Fatal(err)
 	}
+	s.judge = r.JudgeAgain
 	door := httptest.NewServer(r.Handler())
 	s.tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 10*time.Second)
