@@ -1,9 +1,10 @@
 -- +goose Up
--- How far retention has come: everything that arrived before purged_before was removed at purged_at. A row is written before the removing
--- begins, so that what is gone can always say since when (docs/decisions/0018-retention.md).
+-- How far retention has come. A purge of everything that arrived before purged_before is announced, and begins a day later at purged_at: a clock that was
+-- wrong for a moment removes nothing. What is gone can always say since when (docs/decisions/0018-retention.md).
 CREATE TABLE purges (
     purged_before timestamptz PRIMARY KEY,
-    purged_at     timestamptz NOT NULL
+    announced_at  timestamptz NOT NULL,
+    purged_at     timestamptz
 );
 
 -- +goose Down

@@ -141,7 +141,7 @@ func (s *Store) CountNewer(ctx context.Context, f NotificationFilter, than ID, m
 	return n, mapError("count newer notifications", err)
 }
 
-// GetNotification returns a notification with its masked payload. ErrNotFound.
+// GetNotification returns a notification with its masked payload. ErrNotFound, a PurgedError where retention removed it.
 func (s *Store) GetNotification(ctx context.Context, id ID) (Notification, error) {
 	rows, _ := s.pool.Query(ctx, notificationSelect+", payload FROM notifications WHERE id = $1", id)
 	n, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Notification, error) {
@@ -149,7 +149,7 @@ func (s *Store) GetNotification(ctx context.Context, id ID) (Notification, error
 		err := row.Scan(append(n.fields(), &n.Payload)...)
 		return n, err
 	})
-	return n, mapError("get notification "+id.String(), err)
+	return n, s.orPurged(ctx, id, mapError("get notification "+id.String(), err))
 }
 
 // Neighbours returns the ids next to a notification in a filtered list: the next newer and the next older, zero where there is none.

@@ -2,20 +2,25 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // partitionSpan is the time one partition covers. Partitions begin on Mondays, 00:00 UTC.
 const partitionSpan = 7 * 24 * time.Hour
 
+// partitionedTables are those whose rows are found by a time-ordered id.
+func partitionedTables() [2]string { return [2]string{"deliveries", "notifications"} }
+
 // EnsurePartitions makes the weekly partitions from the week of from to that of to, where they are missing, and returns the names of those made.
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]string, error) {
 	var made []string
 	for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
-		for _, table := range [...]string{"deliveries", "notifications"} { // those whose rows are found by a time-ordered id
+		for _, table := range partitionedTables() {
 			name, created, err := s.ensurePartition(ctx, table, week)
 			if err != nil {
 				return made, err
@@ -30,15 +35,52 @@ func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]str
 
 // ensurePartition is a transaction of its own: it locks one table only, so that readers of several tables never deadlock with it.
 func (s *Store) ensurePartition(ctx context.Context, table string, week time.Time) (name string, created bool, err error) {
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		// Replicas that start together take turns.
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('switchboard partitions'))"); err != nil {
-			return mapError("lock partitions", err)
-		}
+	err = s.inPartitionTx(ctx, func(tx pgx.Tx) error {
 		name, created, err = ensurePartition(ctx, tx, table, week)
 		return err
 	})
 	return name, created && err == nil, err
+}
+
+const (
+	// lockWait is how long a change of partitions waits for its locks. Whoever comes meanwhile waits behind it, deliveries included.
+	lockWait = "250ms"
+	// lockTries is how often the change is tried before it is left to the next time.
+	lockTries = 20
+	lockPause = 500 * time.Millisecond
+)
+
+// inPartitionTx runs fn in a transaction that may lock what everybody uses. Replicas take turns. Locks that are not to be had at once are asked for again
+// after a pause in which others go on.
+func (s *Store) inPartitionTx(ctx context.Context, fn func(pgx.Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.InTx(ctx, func(tx pgx.Tx) error {
+			// The turn is waited for longer than the locks.
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('switchboard partitions'))"); err != nil {
+				return mapError("lock partitions", err)
+			}
+			if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockWait+"'"); err != nil {
+				return mapError("bound the wait for locks", err)
+			}
+			return fn(tx)
+		})
+		if !isLockBusy(err) || try == lockTries {
+			return err
+		}
+		pause := time.NewTimer(lockPause)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// isLockBusy reports lock_not_available and deadlock_detected.
+func isLockBusy(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == "55P03" || pgErr.Code == "40P01")
 }
 
 func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Time) (name string, created bool, err error) {
