@@ -31,6 +31,8 @@ type Config struct {
 	Log *slog.Logger
 	// SyncInterval is how often every subscription is looked up at Cybersource. Zero means five minutes.
 	SyncInterval time.Duration
+	// RetryStatusInterval is how often notifications whose retry is late are moved on. Zero means 15 seconds.
+	RetryStatusInterval time.Duration
 	// Workers is how many jobs run at a time. Zero means 8.
 	Workers int
 }
@@ -44,12 +46,13 @@ type Jobs struct {
 }
 
 const (
-	defaultSyncInterval = 5 * time.Minute
-	defaultWorkers      = 8
-	partitionInterval   = 6 * time.Hour
-	sessionInterval     = time.Hour
-	pollInterval        = 500 * time.Millisecond
-	listenPause         = time.Second
+	defaultSyncInterval        = 5 * time.Minute
+	defaultWorkers             = 8
+	defaultRetryStatusInterval = 15 * time.Second
+	partitionInterval          = 6 * time.Hour
+	sessionInterval            = time.Hour
+	pollInterval               = 500 * time.Millisecond
+	listenPause                = time.Second
 )
 
 // New registers all jobs. It starts nothing.
@@ -66,6 +69,9 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.SyncInterval <= 0 {
 		cfg.SyncInterval = defaultSyncInterval
 	}
+	if cfg.RetryStatusInterval <= 0 {
+		cfg.RetryStatusInterval = defaultRetryStatusInterval
+	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = defaultWorkers
 	}
@@ -79,6 +85,7 @@ func New(cfg Config) (*Jobs, error) {
 		river.AddWorkerSafely(workers, &syncSubscriptionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &keepPartitionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &expireSessionsWorker{jobs: j}),
+		river.AddWorkerSafely(workers, &retryStatusWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &judgeAgainWorker{jobs: j}),
 	} {
 		if err != nil {
@@ -94,6 +101,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic(cfg.SyncInterval, syncSubscriptionsArgs{}),
 			periodic(partitionInterval, keepPartitionsArgs{}),
 			periodic(sessionInterval, expireSessionsArgs{}),
+			periodic(cfg.RetryStatusInterval, retryStatusArgs{}),
 			periodic(judgeInterval, judgeAgainArgs{}),
 		},
 	})
@@ -121,7 +129,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 		return fmt.Errorf("start jobs: %w", err)
 	}
 	j.cancel = cancel
-	j.loops.Go(func() { j.followHealth(loops) })
+	j.loops.Go(func() { j.followChanges(loops) })
 	return nil
 }
 

@@ -98,13 +98,13 @@ const dueSQL = `
 	UNION (SELECT id FROM notifications WHERE state = 'overdue' AND overdue_at > $1 LIMIT $2)
 	UNION (SELECT id FROM notifications WHERE state = 'exhausted' AND gives_up_at > $1 LIMIT $2)`
 
-// AdvanceRetryStatus moves notifications on whose expected retry did not come, or whose subscription was suspended, resumed or deleted: at most limit a
-// transaction, until none is left. It returns how many stand elsewhere now. Replicas may run it at the same time as one another and as GroupNext.
-func (s *Store) AdvanceRetryStatus(ctx context.Context, limit int) (int, error) {
+// AdvanceRetryStatus moves notifications on whose expected retry had not come by now, or whose subscription was suspended, resumed or deleted: at most
+// limit a transaction, until none is left. It returns how many stand elsewhere. Replicas may run it at the same time as one another and as GroupNext.
+func (s *Store) AdvanceRetryStatus(ctx context.Context, now time.Time, limit int) (int, error) {
 	const most = 1000 // rounds: far more than quarantine can release
 	moved := 0
 	for range most {
-		found, n, err := s.advance(ctx, limit)
+		found, n, err := s.advance(ctx, now, limit)
 		moved += n
 		if err != nil || found < limit {
 			return moved, err
@@ -113,9 +113,8 @@ func (s *Store) AdvanceRetryStatus(ctx context.Context, limit int) (int, error) 
 	return moved, nil
 }
 
-func (s *Store) advance(ctx context.Context, limit int) (found, moved int, err error) {
+func (s *Store) advance(ctx context.Context, now time.Time, limit int) (found, moved int, err error) {
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		now := s.now()
 		rows, _ := tx.Query(ctx, dueSQL, now, limit)
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[ID])
 		if found = len(ids); err != nil || found == 0 {
