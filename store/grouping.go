@@ -80,7 +80,16 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 		if err != nil {
 			return err
 		}
-		return s.writeNotifications(ctx, tx, assign(items, known))
+		g := assign(items, known)
+		if forgot, err := g.forgetPurged(ctx, tx); err != nil {
+			return err
+		} else if forgot {
+			if known, err = findKeys(ctx, tx, items); err != nil {
+				return err
+			}
+			g = assign(items, known)
+		}
+		return s.writeNotifications(ctx, tx, g)
 	})
 	return taken, err
 }

@@ -127,6 +127,37 @@ func TestRequestAfterThePurgeOfItsFirstCopyIsNew(t *testing.T) {
 	}
 }
 
+// A key may be added for a late retry just before its notification goes.
+func TestRetryOfANotificationThatIsGoneMakesANewOne(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	next := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	if _, err := s.EnsurePartitions(t.Context(), monday, next); err != nil {
+		t.Fatal(err)
+	}
+	a := newArrivals(t, s)
+	insert(t, s, a.at(monday, event("a", 0)))
+	group(t, s, describe)
+	for _, table := range []string{"deliveries", "notifications"} { // and not the keys
+		if err := s.DropPartition(t.Context(), store.Partition{Table: table, Name: table + "_20261123"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := next.AddDate(0, 0, 1)
+	retry, later := a.at(late, event("a", 1)), a.at(late.Add(time.Hour), event("a", 2))
+	insert(t, s, retry, a.at(late, event("b", 0)))
+	group(t, s, describe)
+	insert(t, s, later)
+	group(t, s, describe)
+	n, err := s.GetNotification(t.Context(), retry.ID)
+	if err != nil || n.DeliveryCount != 2 || n.FirstRetryNumber != 1 {
+		t.Errorf("notification of the retries: %d deliveries from retry %d on, %v; want 2 from 1 on", n.DeliveryCount, n.FirstRetryNumber, err)
+	}
+	if n := count(t, s, "SELECT count(*) FROM notifications"); n != 2 {
+		t.Errorf("%d notifications, want 2", n)
+	}
+}
+
 func TestWeekThatWasOnlyDetachedIsDroppedLater(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
