@@ -13,6 +13,7 @@ CREATE TABLE judgements (
     subscription_id  bigint      NOT NULL DEFAULT 0,
     reason           text        NOT NULL DEFAULT '',
     rung             text        NOT NULL DEFAULT '',
+    key_id           text        NOT NULL DEFAULT '',
     from_at          timestamptz,
     to_at            timestamptz NOT NULL,
     delivery_id      uuid,

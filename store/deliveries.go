@@ -243,6 +243,7 @@ type RejectedFilter struct {
 	SubscriptionID int64
 	Reason         string
 	Rung           string // of the explanation
+	KeyID          string // that the signature names
 	From, To       time.Time
 	DeliveryID     ID // this one alone
 	Page           Page
@@ -256,6 +257,7 @@ func (f RejectedFilter) where() where {
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addIf(f.Rung != "", "explain_rung = ?", f.Rung)
+	w.addIf(f.KeyID != "", "key_id = ?", f.KeyID)
 	w.addIf(!f.DeliveryID.IsZero(), "id = ?", f.DeliveryID)
 	w.addRange(f.From, f.To)
 	return w
