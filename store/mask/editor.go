@@ -32,6 +32,7 @@ type editor struct {
 	out    []byte
 	copied int // src up to here is in out
 	spans  []Span
+	groups []group // scratch of numbers
 }
 
 func (e *editor) replace(start, end int, with string, kind Kind) {

@@ -1,6 +1,6 @@
 package mask
 
-import "strings"
+import "bytes"
 
 // field is what the name of a member says about its value.
 type field int
@@ -15,8 +15,8 @@ const (
 )
 
 // known are the names that say it all, in the form that normal gives them.
-func known(name string) field {
-	switch name {
+func known(name []byte) field {
+	switch string(name) {
 	case "cvv", "cvv2", "cvc", "cvc2", "cvn", "csc", "cvd", "cav2", "cvnumber", "cardcvnumber", "cvnum", "cvvnumber", "cvcnumber", "cvvcode", "cvccode", "cardcvv",
 		"cardcvn", "cardcvc", "dynamiccvv", "securitycode", "cardsecuritycode", "cardverificationnumber", "cardverificationvalue", "cardverificationcode",
 		"verificationvalue", "pinblock", "pindata", "encryptedpin":
@@ -36,35 +36,40 @@ func known(name string) field {
 
 const maxName = 64 // longer names are nobody's card field
 
-// fieldOf judges a member by its name and the name of the object that holds it.
-func fieldOf(parent, name string) field {
+// endings say id or time, in camel or snake case.
+func endings() [17]string {
+	return [...]string{"Id", "ID", "Ids", "IDs", "_id", "-id", "_ids", "Uuid", "UUID", "Time", "Date", "Timestamp", "_at", "_time", "_date", "Utc", "UTC"}
+}
+
+// fieldOf judges a member by its name and the name of the object that holds it. It is asked for every member that arrives, and allocates
+// nothing.
+func fieldOf(parent, name []byte) field {
 	if len(name) > maxName {
 		return plain
 	}
-	short := normal(name)
+	var buffer [maxName]byte
+	short := normal(buffer[:0], name)
 	if f := known(short); f != plain {
 		return f
 	}
-	if short == "number" && strings.Contains(normal(parent), "card") {
+	if string(short) == "number" && bytes.Contains(normal(buffer[:0], parent), []byte("card")) {
 		return cardField
 	}
-	// In camel or snake case these say id or time.
-	for _, ending := range [...]string{"Id", "ID", "Ids", "IDs", "_id", "-id", "_ids", "Uuid", "UUID", "Time", "Date", "Timestamp", "_at", "_time", "_date", "Utc", "UTC"} {
-		if strings.HasSuffix(name, ending) {
+	for _, ending := range endings() {
+		if len(name) >= len(ending) && string(name[len(name)-len(ending):]) == ending {
 			return idField
 		}
 	}
 	return plain
 }
 
-// normal drops case and the signs that names are divided by.
-func normal(name string) string {
+// normal appends a name without case and the signs that names are divided by.
+func normal(b, name []byte) []byte {
 	if len(name) > maxName {
-		return ""
+		return b
 	}
-	b := make([]byte, 0, len(name))
-	for i := range len(name) {
-		switch c := name[i]; {
+	for _, c := range name {
+		switch {
 		case c >= 'A' && c <= 'Z':
 			b = append(b, c+'a'-'A')
 		case c == '_' || c == '-' || c == ' ' || c == '.' || c == ':' || c == '[' || c == ']':
@@ -72,5 +77,5 @@ func normal(name string) string {
 			b = append(b, c)
 		}
 	}
-	return string(b)
+	return b
 }

@@ -15,11 +15,18 @@ const (
 // masked as JSON. What is no valid JSON is masked as Text does.
 func JSON(raw []byte) Result { return maskJSON(raw, 0) }
 
+// ValidJSON is JSON for what is known to be valid, which it does not look into again.
+func ValidJSON(raw []byte) Result { return maskValid(raw, 0) }
+
 func maskJSON(raw []byte, nested int) Result {
 	if !json.Valid(raw) {
 		return Text(raw)
 	}
-	w := walker{editor: editor{src: raw}, nested: nested}
+	return maskValid(raw, nested)
+}
+
+func maskValid(raw []byte, nested int) Result {
+	w := walker{editor: editor{src: raw}, nested: nested, stack: make([]frame, 0, 16)}
 	w.walk()
 	return w.result()
 }
@@ -28,8 +35,8 @@ func maskJSON(raw []byte, nested int) Result {
 type frame struct {
 	object bool
 	key    bool   // a member's name comes next
-	name   string // of the member that is being read; for an array that of the member that holds it
-	parent string // name of the member that holds this
+	name   []byte // of the member that is being read; for an array that of the member that holds it
+	parent []byte // name of the member that holds this
 	field  field  // of the member that is being read
 }
 
@@ -95,7 +102,7 @@ func (w *walker) text(start, end int) {
 	}
 	f := top.field
 	if isName {
-		top.name = string(inside[:min(len(inside), maxName+1)])
+		top.name = inside[:min(len(inside), maxName+1)]
 		top.field = fieldOf(top.parent, top.name)
 		f = plain
 	}
@@ -230,6 +237,14 @@ func quote(text []byte) string {
 }
 
 func looksLikeJSON(text []byte) bool {
-	text = bytes.TrimLeft(text, " \t\r\n")
-	return len(text) > 1 && (text[0] == '{' || text[0] == '[')
+	for i, c := range text {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+		case '{', '[':
+			return i+1 < len(text)
+		default:
+			return false
+		}
+	}
+	return false
 }

@@ -31,6 +31,8 @@ type numbers struct {
 // hide looks at every run of digits once, together with the groups that follow it.
 func (n *numbers) hide() {
 	src := n.e.src
+	n.groups = n.e.groups[:0]
+	defer func() { n.e.groups = n.groups }()
 	tokenStart := n.from
 	for i := n.from; i < n.to; {
 		c := src[i]

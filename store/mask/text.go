@@ -16,7 +16,7 @@ func Text(raw []byte) Result {
 			i = name
 			continue
 		}
-		f := fieldOf("", lastPart(string(raw[i:min(name, i+maxName+1)])))
+		f := fieldOf(nil, lastPart(raw[i:min(name, i+maxName+1)]))
 		if f == plain {
 			i = name
 			continue
@@ -110,7 +110,7 @@ func valueEnd(raw []byte, i int, f field) int {
 }
 
 // lastPart drops what stands before the last dot or bracket: card[cvv] and card.cvv are cvv.
-func lastPart(name string) string {
+func lastPart(name []byte) []byte {
 	end := len(name)
 	for end > 0 && (name[end-1] == ']' || name[end-1] == '[') {
 		end--
