@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -136,6 +137,9 @@ func (b *bench) round(ctx context.Context, number int) error {
 	for i := range runs {
 		if number%2 == 1 {
 			i = len(runs) - 1 - i
+		}
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), runs[i].name) {
+			continue
 		}
 		if err := b.one(ctx, runs[i]); err != nil {
 			return fmt.Errorf("measure %s: %w", runs[i].name, err)

@@ -23,6 +23,7 @@ type options struct {
 	duration  time.Duration
 	sustained time.Duration
 	dir       string
+	only      string
 	printOnly bool
 }
 
@@ -46,6 +47,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long each measurement takes")
 	flags.DurationVar(&o.sustained, "sustained", time.Minute, "how long the sustained measurement takes")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "a folder on the disk to measure")
+	flags.StringVar(&o.only, "only", "", "comma-separated names of what to measure, such as 64,64/alone; ratios that need more are left out")
 	flags.BoolVar(&o.printOnly, "print", false, "do not fail when a ratio is missed")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)

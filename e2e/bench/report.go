@@ -67,6 +67,9 @@ func (b *bench) report() error {
 	}
 	var missed []string
 	for _, g := range goals() {
+		if len(b.measured[g.of]) == 0 || g.to != "" && len(b.measured[g.to]) == 0 {
+			continue // -only left it out
+		}
 		values := g.values(b.measured)
 		sign, mark := "≤", ""
 		if g.least {
