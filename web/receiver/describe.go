@@ -30,7 +30,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 		described.Payload = searchable(d.Body, nil)
 		return described
 	}
-	payload := mask.JSON(n.Payload).Text
+	payload := mask.ValidJSON(n.Payload).Text // parsing has shown that it is
 	described = store.Description{
 		EventOrganization: n.EventOrganizationID, Test: n.Test,
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
@@ -86,11 +86,11 @@ func searchable(raw, masked []byte) json.RawMessage {
 			return storable(mask.JSON([]byte(text)).Text)
 		}
 	}
-	if !json.Valid(raw) {
-		return nil
-	}
 	if masked == nil {
-		masked = mask.JSON(raw).Text
+		if !json.Valid(raw) {
+			return nil
+		}
+		masked = mask.ValidJSON(raw).Text
 	}
 	return storable(masked)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -25,12 +26,30 @@ type grouper struct {
 	log       *slog.Logger
 	endpoints *endpoints
 	plans     plans
+	now       func() time.Time
 	wakeup    chan struct{}
 	working   sync.Mutex
+	lag       atomic.Int64 // a time.Duration: how long the oldest of what still waits had waited
 }
 
-func newGrouper(st *store.Store, log *slog.Logger, e *endpoints) *grouper {
-	return &grouper{store: st, log: log, endpoints: e, wakeup: make(chan struct{}, 1)}
+func newGrouper(cfg Config, e *endpoints) *grouper {
+	return &grouper{store: cfg.Store, log: cfg.Log, endpoints: e, now: cfg.Now, wakeup: make(chan struct{}, 1)}
+}
+
+// behind is how far grouping is behind, 0 when it keeps up or does not work at all.
+func (g *grouper) behind() time.Duration { return time.Duration(g.lag.Load()) }
+
+const (
+	// mostBehind is how far grouping may be behind before commits make way for it.
+	mostBehind = time.Second
+	// longestPause bounds how long a commit makes way: what is answered late is better than what is not answered.
+	longestPause = 20 * time.Millisecond
+)
+
+// pause is how long the next commit makes way: receiving alone would take all the time that grouping needs, and people would see
+// notifications later and later for as long as the load lasts.
+func (g *grouper) pause() time.Duration {
+	return min(max(g.behind()-mostBehind, 0)/50, longestPause)
 }
 
 // wake tells that deliveries wait. It never blocks.
@@ -70,13 +89,21 @@ func (g *grouper) run(ctx context.Context) {
 func (g *grouper) drain(ctx context.Context) error {
 	g.working.Lock()
 	defer g.working.Unlock()
+	defer g.lag.Store(0)
 	for {
-		n, err := g.store.GroupNext(ctx, groupBatch, g.describe)
+		var oldest time.Time
+		n, err := g.store.GroupNext(ctx, groupBatch, func(d store.Delivery) store.Description {
+			if oldest.IsZero() {
+				oldest = d.ReceivedAt
+			}
+			return g.describe(d)
+		})
 		if err != nil {
 			return fmt.Errorf("group deliveries: %w", err)
 		}
 		if n < groupBatch {
 			return nil
 		}
+		g.lag.Store(int64(g.now().Sub(oldest)))
 	}
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // storable makes valid JSON that Postgres' jsonb takes: \u0000, lone surrogates and invalid UTF-8 become U+FFFD, and numbers beyond its
-// numeric become strings of their text. Nil when it is nested too deeply.
+// numeric become strings of their text. Nil when it is nested too deeply; the very text when nothing is replaced.
 func storable(text []byte) json.RawMessage {
 	if !utf8.Valid(text) {
 		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
@@ -40,6 +40,9 @@ func storable(text []byte) json.RawMessage {
 		default:
 			i++
 		}
+	}
+	if c.out == nil {
+		return text
 	}
 	return append(c.out, text[c.copied:]...)
 }

@@ -21,7 +21,7 @@ type metrics struct {
 	answer     prometheus.Histogram
 }
 
-func newMetrics(registry prometheus.Registerer, queueLength func() float64) (*metrics, error) {
+func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() float64) (*metrics, error) {
 	if registry == nil {
 		registry = prometheus.NewRegistry()
 	}
@@ -37,7 +37,8 @@ func newMetrics(registry prometheus.Registerer, queueLength func() float64) (*me
 	}
 	m.verified = m.deliveries.WithLabelValues(string(store.Verified), "")
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_queue_length", Help: "Deliveries that wait for a commit."}, queueLength)
-	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, waiting} {
+	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_grouping_lag_seconds", Help: "How far the making of notifications is behind the receiving of deliveries."}, groupingLag)
+	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, waiting, lag} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register receiver metrics: %w", err)
 		}

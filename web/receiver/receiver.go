@@ -112,13 +112,13 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: semaphore.NewWeighted(cfg.MaxMemory)}
 	var err error
-	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength); err != nil {
+	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag); err != nil {
 		return nil, err
 	}
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
-	r.grouper = newGrouper(cfg.Store, cfg.Log, r.endpoints)
+	r.grouper = newGrouper(cfg, r.endpoints)
 	r.explainer, r.quarantine = newExplainer(r), newQuarantine(cfg)
-	r.writer = newWriter(cfg, r.metrics, r.grouper.wake)
+	r.writer = newWriter(cfg, r.metrics, r.grouper)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
 	return r, nil
 }
@@ -318,5 +318,7 @@ func (r *Receiver) refuse(w http.ResponseWriter, status int, cause string) {
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(status)
 }
+
+func (r *Receiver) groupingLag() float64 { return r.grouper.behind().Seconds() }
 
 func (r *Receiver) queueLength() float64 { return float64(len(r.writer.queue)) }

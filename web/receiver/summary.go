@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -46,7 +45,7 @@ func summarize(payload []byte, test bool) (objectID, summary string) {
 	return objectID, clip(clean(line.String()), maxSummary)
 }
 
-func amount(data any) string {
+func amount(data object) string {
 	for _, prefix := range [...]string{"", "details.", "transactionResult.details."} {
 		details := prefix + "orderInformation.amountDetails."
 		if sum := first(data, details+"authorizedAmount", details+"totalAmount", details+"amount"); sum != "" {
@@ -61,43 +60,34 @@ func amount(data any) string {
 }
 
 // tokenState is the state of the token that a token notification is about.
-func tokenState(data any) string {
-	object, _ := data.(map[string]any)
-	links, _ := object["_links"].(map[string]any)
-	tokens, _ := links["tokenized-cards"].([]any)
-	if len(tokens) == 0 {
+func tokenState(data object) string {
+	tokens := data.object("_links").value("tokenized-cards")
+	if len(tokens) == 0 || tokens[0] != '[' {
 		return ""
 	}
-	return text(tokens[0], "state")
+	return text(readObject(firstElement(tokens)), "state")
 }
 
 // dataOf returns what the event is about: payload.data, the data of the first of several, or the payload itself.
-func dataOf(payload []byte) any {
+func dataOf(payload []byte) object {
 	if len(payload) > 0 && payload[0] == '"' {
 		var inner string
-		if json.Unmarshal(payload, &inner) == nil {
-			payload = []byte(inner)
+		if json.Unmarshal(payload, &inner) == nil && json.Valid([]byte(inner)) {
+			payload = trimSpace([]byte(inner))
 		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil {
-		return nil // nothing to say about it
+	if len(payload) > 0 && payload[0] == '[' {
+		payload = firstElement(payload)
 	}
-	if list, ok := value.([]any); ok && len(list) > 0 {
-		value = list[0]
+	whole := readObject(payload)
+	if data := whole.object("data"); data != nil {
+		return data
 	}
-	if object, ok := value.(map[string]any); ok {
-		if data, ok := object["data"].(map[string]any); ok {
-			return data
-		}
-	}
-	return value
+	return whole
 }
 
 // first returns the first text or number that stands at one of the places.
-func first(data any, places ...string) string {
+func first(data object, places ...string) string {
 	for _, place := range places {
 		if found := text(data, place); found != "" {
 			return found
@@ -106,21 +96,15 @@ func first(data any, places ...string) string {
 	return ""
 }
 
-func text(data any, place string) string {
-	for name := range strings.SplitSeq(place, ".") {
-		object, ok := data.(map[string]any)
-		if !ok {
-			return ""
+// text is the string or number at a place, "" when there is none.
+func text(data object, place string) string {
+	for {
+		name, rest, nested := strings.Cut(place, ".")
+		if !nested {
+			return data.text(name)
 		}
-		data = object[name]
+		data, place = data.object(name), rest
 	}
-	switch v := data.(type) {
-	case string:
-		return strings.TrimSpace(v)
-	case json.Number:
-		return v.String()
-	}
-	return ""
 }
 
 // clip cuts at a character's edge.

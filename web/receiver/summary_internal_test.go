@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,4 +59,35 @@ func TestSummariesAreShort(t *testing.T) {
 	if len(objectID) > maxObjectID+4 || len(summary) > maxSummary+4 || !utf8.ValidString(objectID) || !utf8.ValidString(summary) {
 		t.Errorf("%d and %d bytes; want at most %d and %d, cut between characters", len(objectID), len(summary), maxObjectID, maxSummary)
 	}
+}
+
+func FuzzSummarize(f *testing.F) {
+	for _, seed := range []string{`{"data":{"id":"1","status":"OK","_links":{"tokenized-cards":[{"state":"ACTIVE"}]}}}`, `[{"a\u0062":[1,{"c":2}],"data":{"id":5}}]`, `"{\"id\":1}"`, `{"`, `{"a`, `{"a"`, `{"a":`, `[`, `"`, `{"data":"`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		objectID, summary := summarize(payload, false)
+		if !utf8.ValidString(objectID) || !utf8.ValidString(summary) || len(objectID) > maxObjectID+4 || len(summary) > maxSummary+4 {
+			t.Errorf("%q, %q", objectID, summary)
+		}
+		// What it finds is what a JSON decoder finds.
+		var decoded map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(payload))
+		decoder.UseNumber()
+		if decoder.Decode(&decoded) != nil || !json.Valid(payload) {
+			return
+		}
+		for name, value := range decoded {
+			want := ""
+			switch v := value.(type) {
+			case string:
+				want = strings.TrimSpace(v)
+			case json.Number:
+				want = v.String()
+			}
+			if got := readObject(payload).text(name); strings.ToValidUTF8(got, "\uFFFD") != strings.ToValidUTF8(want, "\uFFFD") && utf8.Valid(payload) {
+				t.Errorf("member %q is %q, want %q", name, got, want)
+			}
+		}
+	})
 }

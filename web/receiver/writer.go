@@ -33,13 +33,14 @@ type outcome struct {
 	refusal string
 }
 
-// writer commits deliveries in groups: each of its loops takes what waits, up to a bound, and never waits for more.
+// writer commits deliveries in groups: each of its loops takes what waits, up to a bound, and never waits for more. It only makes way for the
+// grouper when that is far behind.
 type writer struct {
 	store    *store.Store
 	log      *slog.Logger
 	now      func() time.Time
 	metrics  *metrics
-	wake     func()
+	grouper  *grouper
 	maxBatch int
 	loops    int
 	timeout  time.Duration
@@ -51,9 +52,9 @@ type writer struct {
 	failing atomic.Bool // the database took no write the last time
 }
 
-func newWriter(cfg Config, m *metrics, wake func()) *writer {
+func newWriter(cfg Config, m *metrics, g *grouper) *writer {
 	return &writer{
-		store: cfg.Store, log: cfg.Log, now: cfg.Now, metrics: m, wake: wake, maxBatch: cfg.MaxBatch, loops: cfg.Writers, timeout: cfg.CommitTimeout,
+		store: cfg.Store, log: cfg.Log, now: cfg.Now, metrics: m, grouper: g, maxBatch: cfg.MaxBatch, loops: cfg.Writers, timeout: cfg.CommitTimeout,
 		queue: make(chan *item, cfg.QueueSize), closed: true,
 	}
 }
@@ -121,6 +122,9 @@ func (w *writer) enqueue(it *item) error {
 func (w *writer) loop(number int32) {
 	batch := make([]*item, 0, w.maxBatch)
 	for it := range w.queue {
+		if pause := w.grouper.pause(); pause > 0 {
+			time.Sleep(pause)
+		}
 		batch = w.collect(append(batch[:0], it))
 		w.commit(number, batch)
 		clear(batch) // bodies must not live on in it
@@ -159,7 +163,7 @@ func (w *writer) commit(number int32, batch []*item) {
 		for i, it := range batch {
 			it.done <- outcome{stored: results[i].Stored}
 		}
-		w.wake()
+		w.grouper.wake()
 	case isAway(err):
 		w.away(batch, err)
 	case len(batch) == 1:
@@ -172,7 +176,7 @@ func (w *writer) commit(number int32, batch []*item) {
 				break
 			}
 		}
-		w.wake()
+		w.grouper.wake()
 	}
 }
 
@@ -226,7 +230,7 @@ func (w *writer) alone(number int32, it *item, refused error) {
 	}
 	w.log.Error("a delivery was stored without its columns", "delivery", d.ID.String(), "endpoint", d.EndpointID, "err", refused)
 	it.done <- outcome{stored: results[0].Stored}
-	w.wake()
+	w.grouper.wake()
 }
 
 // away answers a batch and everything that waits: the database would keep them waiting in vain.
