@@ -51,6 +51,7 @@ const (
 	defaultRetryStatusInterval = 15 * time.Second
 	partitionInterval          = 6 * time.Hour
 	sessionInterval            = time.Hour
+	clientInterval             = 5 * time.Minute
 	pollInterval               = 500 * time.Millisecond
 	listenPause                = time.Second
 )
@@ -85,6 +86,7 @@ func New(cfg Config) (*Jobs, error) {
 		river.AddWorkerSafely(workers, &syncSubscriptionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &keepPartitionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &expireSessionsWorker{jobs: j}),
+		river.AddWorkerSafely(workers, &retireClientsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &retryStatusWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &judgeAgainWorker{jobs: j}),
 	} {
@@ -101,6 +103,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic(cfg.SyncInterval, syncSubscriptionsArgs{}),
 			periodic(partitionInterval, keepPartitionsArgs{}),
 			periodic(sessionInterval, expireSessionsArgs{}),
+			periodic(clientInterval, retireClientsArgs{}),
 			periodic(cfg.RetryStatusInterval, retryStatusArgs{}),
 			periodic(judgeInterval, judgeAgainArgs{}),
 		},

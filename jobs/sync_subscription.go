@@ -100,6 +100,11 @@ func (j *Jobs) lookAt(ctx context.Context, id int64) (store.Subscription, error)
 	if _, err := j.cfg.Store.RecordActual(ctx, id, actual); err != nil {
 		return sub, err
 	}
+	if isUnsettled(sub) && actual.Status != store.StatusUnknown {
+		if err := j.settlePolicy(ctx, organization, id); err != nil {
+			return sub, err
+		}
+	}
 	return j.cfg.Store.GetSubscription(ctx, id)
 }
 
