@@ -42,15 +42,19 @@ type Notification struct {
 	LastDeliveryAt    time.Time
 	Fingerprint       []byte
 	BodyBytes         int
+	Retries           int             // how many the subscription's policy had at the attempt that tells where it stands
+	Next              NextAttempt     // zero: delivered, or exhausted when the last retry arrived
 	Payload           json.RawMessage // masked, for search; only set by GetNotification; nil when Postgres cannot hold it
 }
 
 const notificationSelect = `SELECT id, received_at, subscription_id, organization_id, product_id, event_type, webhook_id, event_date, event_organization, object_id, summary,
-	state, readable, test, first_retry_number, last_retry_number, delivery_count, last_delivery_at, fingerprint, body_bytes`
+	state, readable, test, first_retry_number, last_retry_number, delivery_count, last_delivery_at, fingerprint, body_bytes,
+	retries_of, coalesce(next_attempt_at, 'epoch'), coalesce(overdue_at, 'epoch'), coalesce(gives_up_at, 'epoch')`
 
 func scanNotification(row pgx.CollectableRow) (Notification, error) {
 	var n Notification
 	err := row.Scan(n.fields()...)
+	n.Next.epochIsZero()
 	return n, err
 }
 
@@ -58,6 +62,7 @@ func (n *Notification) fields() []any {
 	return []any{
 		&n.ID, &n.ReceivedAt, &n.SubscriptionID, &n.OrganizationID, &n.ProductID, &n.EventType, &n.WebhookID, &n.EventDate, &n.EventOrganization, &n.ObjectID, &n.Summary,
 		&n.State, &n.Readable, &n.Test, &n.FirstRetryNumber, &n.LastRetryNumber, &n.DeliveryCount, &n.LastDeliveryAt, &n.Fingerprint, &n.BodyBytes,
+		&n.Retries, &n.Next.At, &n.Next.OverdueAt, &n.Next.GivesUpAt,
 	}
 }
 
@@ -71,7 +76,11 @@ const (
 	OnlyLostAttempts NotificationStatus = "lost-attempts" // first seen as a retry: earlier attempts never arrived
 	OnlyUnreadable   NotificationStatus = "unreadable"    // verified, but not a notification in a form we know
 	OnlyTest         NotificationStatus = "test"          // a test notification
-	OnlyOpen         NotificationStatus = "open"          // not delivered yet
+	OnlyOpen         NotificationStatus = "open"          // not delivered: any of the four states below
+	OnlyRetrying     NotificationStatus = "retrying"      // not answered 200 yet, and expected again
+	OnlyOverdue      NotificationStatus = "overdue"       // the expected retry did not come
+	OnlyHeld         NotificationStatus = "held"          // the same, and the subscription is suspended
+	OnlyExhausted    NotificationStatus = "exhausted"     // no further retry is expected
 )
 
 // NotificationFilter narrows ListNotifications; zero fields do not.
@@ -107,6 +116,9 @@ func (f NotificationFilter) where() where {
 		w.add("test")
 	case OnlyOpen:
 		w.add("state <> 'delivered'")
+	case OnlyRetrying, OnlyOverdue, OnlyHeld, OnlyExhausted:
+		w.add("state <> 'delivered'") // the index's own condition
+		w.add("state = ?", string(f.Status))
 	}
 	if f.Search != "" {
 		id, err := ParseID(f.Search)
@@ -147,6 +159,7 @@ func (s *Store) GetNotification(ctx context.Context, id ID) (Notification, error
 	n, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Notification, error) {
 		var n Notification
 		err := row.Scan(append(n.fields(), &n.Payload)...)
+		n.Next.epochIsZero()
 		return n, err
 	})
 	return n, s.orPurged(ctx, id, mapError("get notification "+id.String(), err))

@@ -16,6 +16,10 @@ type NextAttempt struct {
 	GivesUpAt time.Time // when the last retry of the policy is late
 }
 
+func (a *NextAttempt) epochIsZero() {
+	a.At, a.OverdueAt, a.GivesUpAt = epochIsZero(a.At), epochIsZero(a.OverdueAt), epochIsZero(a.GivesUpAt)
+}
+
 // state is where the notification stands after this attempt alone.
 func (d *described) state() State {
 	switch {
