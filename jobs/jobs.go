@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -35,14 +36,19 @@ type Config struct {
 	RetryStatusInterval time.Duration
 	// Workers is how many jobs run at a time. Zero means 8.
 	Workers int
+	// Retention is how long deliveries and notifications are kept; they go by whole weeks. Zero keeps them for ever.
+	Retention time.Duration
+	// Metrics takes the counters. Nil keeps them to the Jobs.
+	Metrics prometheus.Registerer
 }
 
 // Jobs runs the jobs of this process. Other processes share the queue.
 type Jobs struct {
-	cfg    Config
-	river  *river.Client[pgx.Tx]
-	cancel context.CancelFunc
-	loops  sync.WaitGroup
+	cfg     Config
+	river   *river.Client[pgx.Tx]
+	metrics *metrics
+	cancel  context.CancelFunc
+	loops   sync.WaitGroup
 }
 
 const (
@@ -79,12 +85,20 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.JudgeAgain == nil {
 		cfg.JudgeAgain = func(context.Context, int64) error { return nil }
 	}
-	j := &Jobs{cfg: cfg}
+	if cfg.Retention < 0 {
+		return nil, errors.New("make jobs: retention is negative")
+	}
+	metrics, err := newMetrics(cfg.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	j := &Jobs{cfg: cfg, metrics: metrics}
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		river.AddWorkerSafely(workers, &syncSubscriptionWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &syncSubscriptionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &keepPartitionsWorker{jobs: j}),
+		river.AddWorkerSafely(workers, &retentionWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &expireSessionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &retireClientsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &retryStatusWorker{jobs: j}),
@@ -102,6 +116,7 @@ func New(cfg Config) (*Jobs, error) {
 		PeriodicJobs: []*river.PeriodicJob{
 			periodic(cfg.SyncInterval, syncSubscriptionsArgs{}),
 			periodic(partitionInterval, keepPartitionsArgs{}),
+			periodic(retentionInterval, retentionArgs{}),
 			periodic(sessionInterval, expireSessionsArgs{}),
 			periodic(clientInterval, retireClientsArgs{}),
 			periodic(cfg.RetryStatusInterval, retryStatusArgs{}),

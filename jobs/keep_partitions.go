@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+
+	"github.com/switchboardhq/switchboard/store"
 )
 
 // keepPartitionsArgs asks for the partitions of the weeks around now.
@@ -48,12 +50,39 @@ func (j *Jobs) keepPartitions(ctx context.Context) error {
 	if len(made) > 0 {
 		j.cfg.Log.Info("partitions made", "partitions", len(made))
 	}
+	if err := j.keepStrays(ctx, now); err != nil {
+		return err
+	}
 	stray, err := j.cfg.Store.DefaultPartitionRows(ctx)
 	if err != nil {
 		return err
 	}
+	j.metrics.strays.Set(float64(stray))
 	if stray > 0 {
 		j.cfg.Log.Warn("rows lie outside all weekly partitions", "rows", stray)
+	}
+	return nil
+}
+
+// maxStrayWeeks is how many weeks of rows outside all partitions get one in a run.
+const maxStrayWeeks = 8
+
+// keepStrays makes partitions for the weeks of rows that a wrong clock put outside all of them, and moves those there. What retention is about to remove stays.
+func (j *Jobs) keepStrays(ctx context.Context, now time.Time) error {
+	var from time.Time
+	if j.cfg.Retention > 0 {
+		from = store.PurgeLimit(now, j.cfg.Retention)
+	}
+	weeks, err := j.cfg.Store.StrayWeeks(ctx, from, maxStrayWeeks)
+	if err != nil {
+		return err
+	}
+	for _, week := range weeks {
+		made, err := j.cfg.Store.EnsurePartitions(ctx, week, week)
+		if err != nil {
+			return err
+		}
+		j.cfg.Log.Warn("rows lay outside all weekly partitions and were given one", "week", week, "partitions", len(made))
 	}
 	return nil
 }

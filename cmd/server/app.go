@@ -70,6 +70,7 @@ func start(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
 		a.makeReceiver, // jobs judge by it, whether it is open or not
 		a.startReceiver,
 		a.startJobs,
+		a.openReceiver, // after the jobs: this week's partitions are there for the first delivery
 		a.startConsole,
 		a.admit,
 		a.announce,
@@ -86,7 +87,7 @@ func (a *app) onStop(name string, undo func(context.Context) error) {
 	a.steps = append(a.steps, step{name, undo})
 }
 
-// stop fails readiness, lets the doors finish, and stops the rest: receiver, console and jobs, then the pool, the sandbox, and
+// stop fails readiness, lets the doors finish, and stops the rest: console, jobs and receiver, then the pool, the sandbox, and
 // PostgreSQL last. Every step is taken, whatever the others say; ctx bounds them all.
 func (a *app) stop(ctx context.Context) error {
 	a.ready.Store(false)
@@ -208,7 +209,6 @@ func (a *app) startReceiver(ctx context.Context) error {
 	if err := a.receiver.Start(ctx); err != nil {
 		return err
 	}
-	a.receiverDoor.serve(receiver.NewHTTPServer(a.receiver.Handler(), a.log), a.failed)
 	a.onStop("receiver", func(ctx context.Context) error {
 		// Together: the door's handlers wait for the commits that Stop makes.
 		closed := make(chan error, 1)
@@ -218,11 +218,20 @@ func (a *app) startReceiver(ctx context.Context) error {
 	return nil
 }
 
+// openReceiver lets deliveries in.
+func (a *app) openReceiver(context.Context) error {
+	a.receiverDoor.serve(receiver.NewHTTPServer(a.receiver.Handler(), a.log), a.failed)
+	return nil
+}
+
 func (a *app) startJobs(ctx context.Context) error {
 	a.calls = &http.Client{Timeout: callCybsWithin, Transport: newTransport()}
 	a.onStop("connections to Cybersource", func(context.Context) error { a.calls.CloseIdleConnections(); return nil })
 	var err error
-	if a.jobs, err = jobs.New(jobs.Config{Store: a.store, Client: a.client, JudgeAgain: a.receiver.JudgeAgain, Log: a.log.With("part", "jobs")}); err != nil {
+	if a.jobs, err = jobs.New(jobs.Config{
+		Store: a.store, Client: a.client, JudgeAgain: a.receiver.JudgeAgain, Log: a.log.With("part", "jobs"),
+		Retention: a.cfg.Retention, Metrics: a.registry,
+	}); err != nil {
 		return err
 	}
 	if err := a.jobs.Start(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -38,6 +39,7 @@ type Config struct {
 	AdminPassword      secret
 	EncryptionKeys     []store.SealingKey // newest first; none: made and kept in DataDir
 	TrustedProxies     []netip.Prefix
+	Retention          time.Duration // 0: everything is kept
 	PgBinDir           string
 	PgInstall          bool
 	LogLevel           slog.Level
@@ -87,6 +89,7 @@ func loadConfig(raw settings) (Config, error) {
 		AdminEmail:  c.admin(raw), AdminPassword: secret(raw.AdminPassword),
 		EncryptionKeys: c.encryptionKeys(raw),
 		TrustedProxies: c.networks("TRUSTED_PROXIES", raw.TrustedProxies),
+		Retention:      c.days("RETENTION_DAYS", raw.RetentionDays),
 		PgBinDir:       raw.PgBinDir, PgInstall: c.oneOf("PG_INSTALL", raw.PgInstall, "yes", "no") == "yes",
 		LogFormat: raw.LogFormat,
 	}
@@ -210,6 +213,21 @@ func (c *checker) encryptionKeys(raw settings) []store.SealingKey {
 		keys = append(keys, key)
 	}
 	return keys
+}
+
+// Less than two weeks would remove what Cybersource may still be trying to deliver.
+const (
+	minRetentionDays = 14
+	maxRetentionDays = 36500
+)
+
+func (c *checker) days(variable, value string) time.Duration {
+	n, err := strconv.Atoi(value)
+	if err != nil || n != 0 && (n < minRetentionDays || n > maxRetentionDays) {
+		c.wrong(variable, value, fmt.Sprintf("want a number of days from %d to %d, or 0 to keep everything", minRetentionDays, maxRetentionDays))
+		return 0
+	}
+	return time.Duration(n) * 24 * time.Hour
 }
 
 func (c *checker) networks(variable, value string) []netip.Prefix {

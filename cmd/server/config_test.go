@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // load reads a configuration as main does.
@@ -74,13 +75,32 @@ func TestListsAreRead(t *testing.T) {
 	}
 }
 
+func TestRetentionIsGivenInDays(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{"": 90 * day, "0": 0, "14": 14 * day, "3650": 3650 * day} {
+		e := env{}
+		if text != "" {
+			e["RETENTION_DAYS"] = text
+		}
+		if cfg := mustLoad(t, nil, e); cfg.Retention != want {
+			t.Errorf("%q: kept for %v, want %v", text, cfg.Retention, want)
+		}
+	}
+	for _, text := range []string{"13", "-1", "forever", "1e3", "40000"} {
+		if _, err := load(nil, env{"RETENTION_DAYS": text}); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
 func TestEveryMistakeIsReportedTogether(t *testing.T) {
 	t.Parallel()
 	e := env{
 		"CONSOLE_ADDR": "8080", "RECEIVER_ADDR": "127.0.0.1:9", "OPS_ADDR": "127.0.0.1:9", "SANDBOX_ADDR": "localhost:http",
 		"CONSOLE_URL": "example.com", "RECEIVER_URL": "https://u:geheim@example.com", "CYBS_BASE_URL": "ftp://example.com",
 		"DATABASE_URL": "postgres://u:geheim@host:port/x", "ADMIN_EMAIL": "ann", "TRUSTED_PROXIES": "10.0.0.0/8,nobody",
-		"LOG_LEVEL": "loud", "LOG_FORMAT": "xml", "PG_INSTALL": "maybe", "SANDBOX_CREDENTIALS": "/does/not/exist",
+		"LOG_LEVEL": "loud", "LOG_FORMAT": "xml", "PG_INSTALL": "maybe", "RETENTION_DAYS": "3", "SANDBOX_CREDENTIALS": "/does/not/exist",
 	}
 	_, err := load(nil, e)
 	if err == nil {
@@ -89,7 +109,7 @@ func TestEveryMistakeIsReportedTogether(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	for _, variable := range []string{
 		"CONSOLE_ADDR", "OPS_ADDR", "SANDBOX_ADDR", "CONSOLE_URL", "RECEIVER_URL", "CYBS_BASE_URL", "DATABASE_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD",
-		"ENCRYPTION_KEY", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_INSTALL", "SANDBOX_CREDENTIALS",
+		"ENCRYPTION_KEY", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_INSTALL", "RETENTION_DAYS", "SANDBOX_CREDENTIALS",
 	} {
 		i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, variable+" ") })
 		if i < 0 || !strings.Contains(lines[i], "want ") {

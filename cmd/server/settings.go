@@ -18,6 +18,7 @@ type settings struct {
 	AdminPassword      string `name:"admin-password" variable:"ADMIN_PASSWORD" note:"a one-time link is printed" help:"the first administrator's password"`
 	EncryptionKey      string `name:"encryption-key" variable:"ENCRYPTION_KEY" note:"made in DATA_DIR for the private database, else required" help:"32 bytes in base64; a comma-separated list, newest first, rotates"`
 	TrustedProxies     string `name:"trusted-proxies" variable:"TRUSTED_PROXIES" note:"none" help:"comma-separated addresses or networks whose X-Forwarded-For counts"`
+	RetentionDays      string `name:"retention-days" variable:"RETENTION_DAYS" default:"90" help:"how long deliveries and notifications are kept, at least 14; they go by whole weeks; 0 keeps them for ever"`
 	PgBinDir           string `name:"pg-bin-dir" variable:"PG_BIN_DIR" note:"searched for" help:"where postgres and initdb are"`
 	PgInstall          string `name:"pg-install" variable:"PG_INSTALL" default:"yes" help:"yes or no: whether PostgreSQL's programs may be installed or fetched when they are missing"`
 	LogLevel           string `name:"log-level" variable:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
