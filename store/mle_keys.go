@@ -122,10 +122,10 @@ func (s *Store) ListMLEKeys(ctx context.Context, organizationID int64) ([]MLEKey
 	return list, mapError(fmt.Sprintf("list MLE keys of organization %d", organizationID), err)
 }
 
-// OpenMLEKeys returns every key that is not retired yet with its private key opened, newest first: at most 2,000. A key that cannot be
-// opened comes without.
+// OpenMLEKeys returns every key that is not retired, or was not a day ago, with its private key opened, newest first: at most 2,000. What
+// arrived before the end of a key must be readable after it. A key that cannot be opened comes without.
 func (s *Store) OpenMLEKeys(ctx context.Context) ([]MLEKey, error) {
-	rows, _ := s.pool.Query(ctx, "SELECT "+mleKeyColumns+" FROM mle_keys WHERE retired_at IS NULL OR retired_at > $1 ORDER BY id DESC LIMIT 2000", s.now())
+	rows, _ := s.pool.Query(ctx, "SELECT "+mleKeyColumns+" FROM mle_keys WHERE retired_at IS NULL OR retired_at > $1 ORDER BY id DESC LIMIT 2000", s.now().Add(-24*time.Hour))
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (MLEKey, error) {
 		k, sealed, err := scanMLEKey(row)
 		if err != nil {

@@ -18,6 +18,9 @@ const (
 	ClientAssertion = "assertion" // with a signed JWT (oAuth_JWT)
 )
 
+// TokenLife is how long a token of our token server is good for. Cybersource keeps tokens as long as it was told.
+const TokenLife = 5 * time.Minute
+
 // OAuthClient is a client of our token server: Cybersource, on behalf of an organization.
 type OAuthClient struct {
 	ID             int64

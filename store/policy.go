@@ -48,6 +48,8 @@ type Policy struct {
 	OAuth OAuthSettings `json:"oauth,omitzero"`
 	// Encrypted demands message-level encryption: plain deliveries are rejected. Encrypted ones are always opened.
 	Encrypted bool `json:"encrypted,omitempty"`
+	// AllowOAEP accepts encryption by RSA-OAEP with SHA-1 besides RSA-OAEP-256.
+	AllowOAEP bool `json:"allowOaep,omitempty"`
 	// Former is what was demanded before, which is accepted too until its time: Cybersource takes over a change when it does, and retries of
 	// older notifications follow. Nil means that there was nothing before, or that its time is over.
 	Former *FormerDemands `json:"former,omitempty"`

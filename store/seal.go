@@ -68,7 +68,7 @@ const (
 )
 
 // tokenPurpose separates the keys that sign tokens from those that seal.
-const tokenPurpose = "oauth.token"
+const tokenPurpose = "oauth.token" //nolint:gosec // G101: what a key is for, not the key
 
 // NewSealer takes the master keys, newest first.
 func NewSealer(keys ...SealingKey) (*Sealer, error) {

@@ -28,7 +28,7 @@ func (r *Receiver) delivery(req *http.Request, e *endpoint, body []byte, v verdi
 	}
 	v.write(d, e)
 	if v.verdict == store.Rejected {
-		d.Answered = http.StatusUnauthorized
+		d.Answered = e.rejectedStatus()
 	}
 	return d
 }
@@ -79,7 +79,11 @@ func tlsFacts(state *tls.ConnectionState) string {
 	if state == nil {
 		return ""
 	}
-	return tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+	facts := tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+	if len(state.PeerCertificates) > 0 {
+		facts += ", client certificate of " + short(state.PeerCertificates[0].Subject.String())
+	}
+	return facts
 }
 
 // keptHeaders returns the headers in order of their names, without credentials and card numbers.

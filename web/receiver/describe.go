@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -23,7 +24,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	if d.Body == nil {
 		return unreadable(d) // sealed with a key that is gone
 	}
-	n, err := cybs.ParseNotification(headersOf(d), d.Body)
+	n, err := g.read(d)
 	if err != nil || n.Payload == nil {
 		described = unreadable(d)
 		described.EventOrganization, described.Test = n.EventOrganizationID, n.Test
@@ -39,6 +40,28 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	described.Fingerprint, described.Loose = fingerprints(n)
 	described.ObjectID, described.Summary = summarize(payload, n.Test)
 	return described
+}
+
+// read parses a stored delivery, and decrypts it again where it is encrypted: the clear text is kept nowhere.
+func (g *grouper) read(d store.Delivery) (*cybs.Notification, error) {
+	h := headersOf(d)
+	n, err := cybs.ParseNotification(h, d.Body)
+	if err != nil || n.Form != cybs.FormEncrypted {
+		return n, err
+	}
+	open := func() error {
+		// It was verified: whatever opened it then may open it now, by whatever algorithm was allowed.
+		keys := cybs.MLEKeys{Keys: g.endpoints.mleKeysOf(d.OrganizationID, d.SubscriptionID, d.ReceivedAt), AllowOAEP: true}
+		n, err = cybs.OpenNotification(h, d.Body, keys)
+		return err
+	}
+	if reason := encryptionReason(open()); reason == ReasonMLEKeyUnknown || reason == ReasonMLEWrongKey {
+		// Another replica accepted it with a key that was made just now.
+		if g.endpoints.reload(context.Background()) == nil { // reload bounds itself
+			err = open()
+		}
+	}
+	return n, err
 }
 
 // unreadable describes what is not a notification in a form we know. Its bytes are its identity.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +32,8 @@ const (
 // endpoint is what the receiver knows of an endpoint and its organization.
 type endpoint struct {
 	store.Endpoint
-	keys *keyring
+	keys    *keyring
+	sources []netip.Prefix // its own list; empty: the server's counts
 }
 
 // keyring holds an organization's signature keys, former ones included, or why they cannot be used.
@@ -48,6 +51,11 @@ func (k *keyring) lookup(keyID string) (cybs.Key, bool) {
 type table struct {
 	byToken        map[string]*endpoint
 	bySubscription map[int64]*endpoint
+	clients        map[int64]*store.OAuthClient  // of our token server, by row
+	clientsByName  map[string]*store.OAuthClient // by client id
+	assertions     map[int64][]assertionKey      // by organization
+	mle            map[int64]mleKeys             // by organization
+	keySets        []string                      // URLs of external issuers
 }
 
 // endpoints keeps every endpoint in memory, in step with the database.
@@ -63,6 +71,8 @@ type endpoints struct {
 	loading sync.Mutex    // held while reading the database
 	looked  time.Time     // when the last read began; under loading
 	failed  error         // what the last read ended with; under loading
+
+	certificates map[int64]*cybs.Certificate // MLE keys by row, parsed; under loading
 }
 
 // errBusy means that too many wait for the same look into the database already.
@@ -150,11 +160,34 @@ func (e *endpoints) read(ctx context.Context) (*table, error) {
 			rings[item.OrganizationID] = ring
 		}
 		found := &endpoint{Endpoint: item, keys: ring}
+		if found.sources, err = ParseSources(item.Policy.Sources); err != nil {
+			return nil, fmt.Errorf("read sources of subscription %d: %w", item.SubscriptionID, err)
+		}
 		next.byToken[item.Token] = found
 		next.bySubscription[item.SubscriptionID] = found
+		next.want(item.Policy.Tokens)
+		if former := item.Policy.Former; former != nil {
+			next.want(former.Tokens)
+		}
+	}
+	if err := e.readClients(ctx, next); err != nil {
+		return nil, err
+	}
+	if next.mle, err = e.readMLEKeys(ctx); err != nil {
+		return nil, err
 	}
 	return next, nil
 }
+
+// want notes an external issuer, once.
+func (t *table) want(p store.TokenPolicy) {
+	if p.External() && !slices.Contains(t.keySets, p.JWKSURL) {
+		t.keySets = append(t.keySets, p.JWKSURL)
+	}
+}
+
+// keySets returns the URLs of the external issuers that endpoints name.
+func (e *endpoints) keySets() []string { return e.current.Load().keySets }
 
 // readKeys fails only when the database does: keys that do not open are a fault of one organization, and the others go on.
 func (e *endpoints) readKeys(ctx context.Context, organizationID int64) (*keyring, error) {

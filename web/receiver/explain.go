@@ -14,6 +14,11 @@ import (
 const (
 	// RungEnvelopeMismatch: the signature is genuine, but what it comes with contradicts itself.
 	RungEnvelopeMismatch = "envelope-mismatch"
+	// RungSource, RungClientCertificate, RungToken and RungEncryption: the endpoint's policy refused it, and no signature explains that.
+	RungSource            = "source"
+	RungClientCertificate = "client-certificate"
+	RungToken             = "token"
+	RungEncryption        = "encryption"
 	// RungNotWalked: something that is needed for explaining was not kept, or cannot be opened.
 	RungNotWalked = "not-walked"
 )
@@ -129,10 +134,11 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 			found = store.Explanation{Rung: RungNotWalked, Detail: "Looking for the reason failed; the log says more."}
 		}
 	}()
+	if rung := ownRung(d.Reason); rung != "" {
+		return store.Explanation{Rung: rung, Detail: d.ReasonDetail}
+	}
 	lines := headersOf(d).Values(cybs.HeaderSignature)
 	switch {
-	case d.Reason == ReasonEnvelopeMismatch:
-		return store.Explanation{Rung: RungEnvelopeMismatch, Detail: d.ReasonDetail}
 	case d.Body == nil && d.BodyBytes > 0:
 		return store.Explanation{Rung: RungNotWalked, Detail: "Its body cannot be opened: the encryption key is not among those configured."}
 	case len(lines) == 0 && d.Reason != ReasonSignatureMissing:
@@ -150,9 +156,31 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 	if o, ok := k.organizations[d.OrganizationID]; ok {
 		in.OrganizationID, in.Environment = o.OrganizationID, cybs.Environment(o.Environment)
 	}
+	if keys := x.endpoints.mleKeysOf(d.OrganizationID, d.SubscriptionID, d.ReceivedAt); len(keys) > 0 {
+		if o, err := cybs.DecryptNotification(d.Body, cybs.MLEKeys{Keys: keys, AllowOAEP: true}); err == nil {
+			in.Decrypted = o.Plain
+		}
+	}
 	if e := x.endpoints.ofSubscription(d.SubscriptionID); e != nil {
 		in.Pinned = x.variants.pinned(variantPlace{e.ID, productOf(e, d.ProductID)})
 	}
 	e := cybs.Explain(in)
 	return store.Explanation{Rung: string(e.Rung), Detail: clean(e.Detail), Expected: e.Expected}
+}
+
+// ownRung is the rung of a reason that is no matter of the signature, "" for the others.
+func ownRung(reason string) string {
+	switch reason {
+	case ReasonEnvelopeMismatch:
+		return RungEnvelopeMismatch
+	case ReasonSourceNotAllowed:
+		return RungSource
+	case ReasonClientCertificateMissing, ReasonClientCertificateInvalid:
+		return RungClientCertificate
+	case ReasonTokenMissing, ReasonTokenInvalid, ReasonTokenExpired, ReasonTokenRevoked, ReasonTokenForeign:
+		return RungToken
+	case ReasonMLEMissing, ReasonMLEKeyUnknown, ReasonMLEWrongKey, ReasonMLEUndecryptable:
+		return RungEncryption
+	}
+	return ""
 }

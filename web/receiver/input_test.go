@@ -85,7 +85,6 @@ func TestBadInputIsKeptByteForByte(t *testing.T) {
 		"64 KiB at random":              {random, false, ""},
 		"byte order mark":               {append([]byte("\xef\xbb\xbf"), wrap(`{}`)...), false, ""},
 		"card numbers":                  {wrap(`{"card":{"number":"4111111111111111","cvv":"123"},"n":4111111111111111}`), true, `{"n": "411111******1111", "card": {"cvv": "***", "number": "411111******1111"}}`},
-		"encrypted":                     {[]byte(`{"encData":"eyJhbGciOiJSU0EifQ.QQ.QQ.QQ.QQ"}`), false, `{"encData": "eyJhbGciOiJSU0EifQ.QQ.QQ.QQ.QQ"}`},
 		"only what jsonb calls numbers": {wrap(`{"a":-0,"b":0e0,"c":1.0,"d":1E+2}`), true, "…"},
 	} {
 		wantStatus(t, d.signed(t, c.body), http.StatusOK)

@@ -18,6 +18,8 @@ const (
 	NoEndpointNow = "endpoint_gone"
 	// NoKeysNow: the organization's keys cannot be opened now.
 	NoKeysNow = "keys_not_open"
+	// NotKeptCredentials: today's policy asks for a client certificate or a token, which were not accepted then and are not kept.
+	NotKeptCredentials = "credentials_not_kept"
 )
 
 // judgeBatch bounds the deliveries that are judged, or released, in one transaction.
@@ -69,6 +71,14 @@ func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) 
 		return notJudged(d, NotKeptBody, "Its body cannot be opened: the encryption key is not among those configured.")
 	case h.Get(cybs.HeaderSignature) == "" && d.Reason != ReasonSignatureMissing:
 		return notJudged(d, NotKeptHeader, "Its signature header was not kept: the request had too many headers, or the database refused them.")
+	}
+	refused, kept := r.admitAgain(d, e)
+	if !kept {
+		return notJudged(d, NotKeptCredentials, "Its endpoint demands a client certificate or a token. What came with it was not accepted then, and is not kept: it cannot be looked at again.")
+	}
+	if refused.reason != "" {
+		d.Reason, d.ReasonDetail = refused.reason, clean(refused.detail)
+		return store.Judged{Outcome: store.OutcomeRejected, Delivery: d, Rung: r.explainer.explain(d, k).Rung}
 	}
 	v, err := r.weigh(e, h, d.Body, d.ReceivedAt)
 	if err != nil {

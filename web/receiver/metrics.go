@@ -19,6 +19,12 @@ type metrics struct {
 	batch      prometheus.Histogram
 	commit     prometheus.Histogram
 	answer     prometheus.Histogram
+	tokens     *prometheus.CounterVec // the token server's answers
+
+	issuerFails     prometheus.Counter
+	registry        prometheus.Registerer
+	certificateEnds prometheus.Gauge // these two are registered by a door with TLS of its own
+	renewalFails    prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() float64) (*metrics, error) {
@@ -27,13 +33,19 @@ func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() 
 	}
 	seconds := prometheus.ExponentialBuckets(0.0005, 2, 15) // half a millisecond to eight seconds
 	m := &metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_deliveries_total", Help: "Deliveries answered after storing, by verdict and reason."}, []string{"verdict", "reason"}),
-		duplicates: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_delivery_duplicates_total", Help: "Deliveries equal to one that was stored before."}),
-		refusals:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_requests_refused_total", Help: "Requests answered without storing, by cause."}, []string{"cause"}),
-		pings:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_health_pings_total", Help: "Health pings by answer."}, []string{"answered"}),
-		batch:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_batch_size", Help: "Deliveries that shared a transaction.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}}),
-		commit:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_seconds", Help: "Time to commit a batch.", Buckets: seconds}),
-		answer:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_answer_seconds", Help: "Time from a delivery's first byte after the headers to its answer.", Buckets: seconds}),
+		registry: registry,
+		tokens:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_token_requests_total", Help: "Requests for a token, by outcome: issued, unavailable, or why it was refused."}, []string{"outcome"}),
+
+		issuerFails:     prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_issuer_key_failures_total", Help: "Failed fetches of an external token issuer's keys."}),
+		certificateEnds: prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchboard_receiver_certificate_not_after_seconds", Help: "When the receiver's TLS certificate ends, in seconds since 1970."}),
+		renewalFails:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchboard_receiver_certificate_renewal_failing", Help: "1 while the receiver's TLS files cannot be used and a former certificate goes on."}),
+		deliveries:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_deliveries_total", Help: "Deliveries answered after storing, by verdict and reason."}, []string{"verdict", "reason"}),
+		duplicates:      prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_delivery_duplicates_total", Help: "Deliveries equal to one that was stored before."}),
+		refusals:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_requests_refused_total", Help: "Requests answered without storing, by cause."}, []string{"cause"}),
+		pings:           prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_health_pings_total", Help: "Health pings by answer."}, []string{"answered"}),
+		batch:           prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_batch_size", Help: "Deliveries that shared a transaction.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}}),
+		commit:          prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_seconds", Help: "Time to commit a batch.", Buckets: seconds}),
+		answer:          prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_answer_seconds", Help: "Time from a delivery's first byte after the headers to its answer.", Buckets: seconds}),
 	}
 	m.verified = m.deliveries.WithLabelValues(string(store.Verified), "")
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_queue_length", Help: "Deliveries that wait for a commit."}, queueLength)
@@ -44,6 +56,15 @@ func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() 
 		}
 	}
 	return m, nil
+}
+
+func (m *metrics) registerTLS() error {
+	for _, c := range []prometheus.Collector{m.certificateEnds, m.renewalFails} {
+		if err := m.registry.Register(c); err != nil {
+			return fmt.Errorf("register TLS metrics: %w", err)
+		}
+	}
+	return nil
 }
 
 func (m *metrics) answered(d *store.Delivery, stored bool, took time.Duration) {

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,15 @@ type Config struct {
 	CommitTimeout time.Duration
 	// Ungrouped commits every delivery alone, by as many writers as the pool has connections. It exists to be measured against.
 	Ungrouped bool
+	// TLS is what the door's own TLS is made of, for Receiver.TLSConfig. Zero: none, it stands behind a proxy or on plain HTTP.
+	TLS TLSFiles
+	// TLSInterval is how often the files of TLS are looked at. Zero means ten seconds.
+	TLSInterval time.Duration
+	// Allow is where deliveries may come from, at endpoints that have no list of their own; see ParseSources. Empty: from everywhere.
+	Allow []netip.Prefix
+	// PublicURL is the receiver's base URL as Cybersource sees it: client assertions are addressed to the token server below it, where their
+	// client names no other audience.
+	PublicURL string
 	// TrustedProxies are those whose X-Forwarded-For says where a request came from. Empty: nobody's counts.
 	TrustedProxies []netip.Prefix
 	// QuarantineSource bounds what is stored of the deliveries that one source gets rejected at one endpoint within an hour. Zero fields mean 1,000
@@ -71,6 +81,10 @@ type Receiver struct {
 	quarantine *quarantine
 	grouper    *grouper
 	explainer  *explainer
+	tls        *tlsKeeper // nil: none of its own
+	issuers    *issuers
+	signer     tokenSigner
+	failures   failures
 	memory     *semaphore.Weighted
 	closing    atomic.Bool
 	cancel     context.CancelFunc
@@ -100,6 +114,7 @@ func New(cfg Config) (*Receiver, error) {
 	setDefault(&cfg.MaxBatch, 64)
 	setDefault(&cfg.CommitTimeout, 5*time.Second)
 	setDefault(&cfg.RetryAfter, 5*time.Second)
+	setDefault(&cfg.TLSInterval, defaultTLSInterval)
 	setDefault(&cfg.QuarantineSource.Deliveries, 1000)
 	setDefault(&cfg.QuarantineSource.Bytes, 16<<20)
 	setDefault(&cfg.QuarantineEndpoint.Deliveries, 10_000)
@@ -115,7 +130,11 @@ func New(cfg Config) (*Receiver, error) {
 	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag); err != nil {
 		return nil, err
 	}
+	if r.tls, err = newTLS(cfg, r.metrics); err != nil {
+		return nil, fmt.Errorf("make receiver: %w", err)
+	}
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
+	r.issuers, r.signer = newIssuers(cfg, r.metrics, r.endpoints.keySets), tokenSigner{cfg.Store.TokenKeys()}
 	r.grouper = newGrouper(cfg, r.endpoints)
 	r.explainer, r.quarantine = newExplainer(r), newQuarantine(cfg)
 	r.writer = newWriter(cfg, r.metrics, r.grouper)
@@ -138,7 +157,11 @@ func (r *Receiver) Start(ctx context.Context) error {
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	r.writer.start()
-	for _, loop := range []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.health.run} {
+	running := []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.health.run, r.issuers.run}
+	if r.tls != nil {
+		running = append(running, r.tls.run)
+	}
+	for _, loop := range running {
 		r.loops.Go(func() { loop(loops) })
 	}
 	return nil
@@ -218,8 +241,20 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	r.route(w, req, start)
 }
 
+// TLSConfig is what the door's server needs for its own TLS; nil when it has none.
+func (r *Receiver) TLSConfig() *tls.Config {
+	if r.tls == nil {
+		return nil
+	}
+	return r.tls.config()
+}
+
 // route finds the endpoint first: a stranger costs neither a read nor a row.
 func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Time) {
+	if req.URL.Path == tokenPath {
+		r.issueToken(w, req)
+		return
+	}
 	token, ok := endpointToken(req.URL.Path)
 	if !ok {
 		r.refuse(w, http.StatusNotFound, "path")
@@ -276,16 +311,13 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 		r.ping(w, req, e)
 		return
 	}
-	v, err := r.judge(req.Context(), e, req.Header, body, start)
-	if err != nil {
-		r.log.Error("signature keys cannot be used", "organization", e.OrganizationID, "err", err)
-		r.metrics.refused("keys")
-		r.unavailable(w)
+	v, ok := r.decide(w, req, e, body, start)
+	if !ok {
 		return
 	}
 	if v.verdict == store.Rejected && !r.quarantine.take(e.ID, r.source(req), len(body)) {
 		r.quarantine.count(e, v.reason, len(body), start)
-		r.refuse(w, http.StatusUnauthorized, "quarantine")
+		r.refuse(w, http.StatusUnauthorized, "quarantine") // even at an endpoint that holds: what is not kept must not count as delivered
 		return
 	}
 	d := r.delivery(req, e, body, v, start)
@@ -304,6 +336,30 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 	r.metrics.answered(d, result.stored, r.now().Sub(start))
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(d.Answered)
+}
+
+// decide judges how a delivery came, and then what it is. When it returns false nobody could judge, and the request is answered.
+func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, e *endpoint, body []byte, start time.Time) (verdict, bool) {
+	refused, err := r.admit(req, e, start)
+	if err != nil {
+		r.log.Error("a token cannot be judged", "organization", e.OrganizationID, "err", err)
+		r.metrics.refused("token_keys")
+		r.unavailable(w)
+		return verdict{}, false
+	}
+	if refused.reason != "" {
+		v := verdict{verdict: store.Rejected, reason: refused.reason, detail: refused.detail}
+		v.notification, _ = cybs.ParseNotification(req.Header, body) // what cannot be read is kept and shown raw
+		return v, true
+	}
+	v, err := r.judge(req.Context(), e, req.Header, body, start)
+	if err != nil {
+		r.log.Error("signature keys cannot be used", "organization", e.OrganizationID, "err", err)
+		r.metrics.refused("keys")
+		r.unavailable(w)
+		return verdict{}, false
+	}
+	return v, true
 }
 
 // unavailable answers 503: nothing was stored, and the sender is to try again.

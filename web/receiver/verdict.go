@@ -41,7 +41,7 @@ type verdict struct {
 // cannot be used.
 func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
 	v, err := r.weigh(e, h, body, now)
-	if err == nil && v.reason == ReasonKeyUnknown {
+	if err == nil && (v.reason == ReasonKeyUnknown || v.reason == ReasonMLEKeyUnknown || v.reason == ReasonMLEWrongKey) {
 		// Another replica may have made the key just now. When the database does not answer, storing fails too.
 		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil && again.keys.err == nil {
 			e = again
@@ -60,11 +60,23 @@ func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time)
 		return verdict{}, e.keys.err
 	}
 	pinned := r.variants.pinned(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))})
-	verification, err := verify(cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: pinned}, h)
+	in := cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: pinned}
+	verification, err := verify(in, h)
 	v := verdict{verdict: store.Verified, verification: verification}
 	v.notification, _ = cybs.ParseNotification(h, body) // what cannot be read is kept and shown raw
+	if v.notification.Form == cybs.FormEncrypted && (err == nil || errors.Is(err, cybs.ErrSignatureMismatch)) {
+		// A stranger who knows no key id costs no decryption.
+		if err = r.decrypt(&v, in, e, h, err); v.verdict == store.Rejected {
+			return v, nil
+		}
+	}
 	if err != nil {
-		v.verdict, v.reason, v.detail = store.Rejected, reasonOf(err), r.found(err, e, verification, now)
+		v.verdict, v.reason, v.detail = store.Rejected, reasonOf(err), r.found(err, e, v.verification, now)
+		return v, nil
+	}
+	if v.notification.Encryption == nil && !v.notification.Test && e.demandsEncryption(now) {
+		v.verdict, v.reason = store.Rejected, ReasonMLEMissing
+		v.detail = "It came in clear text, and this endpoint demands message-level encryption. " + knownMLEKeys(r.endpoints.mleKeysOf(e.OrganizationID, e.SubscriptionID, now))
 		return v, nil
 	}
 	if contradiction := crossCheck(e, v.notification); contradiction != "" {
@@ -73,6 +85,23 @@ func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time)
 	}
 	v.detail = claims(e, v)
 	return v, nil
+}
+
+// decrypt opens an encrypted delivery, and compares the signature with the decrypted text where it does not fit what came (mismatch). It returns
+// what the signature's verdict is then.
+func (r *Receiver) decrypt(v *verdict, in cybs.VerifyInput, e *endpoint, h http.Header, mismatch error) error {
+	o := r.open(e, h, in.Body, in.Now)
+	v.notification = o.notification
+	if o.err != nil && (mismatch == nil || !errors.Is(o.err, cybs.ErrMLETampered)) {
+		v.verdict, v.reason, v.detail = store.Rejected, encryptionReason(o.err), undecryptable(o.err, o.notification.Encryption, o.keys, mismatch != nil)
+	}
+	if o.err != nil || mismatch == nil {
+		return mismatch
+	}
+	in.Decrypted = o.plain
+	var err error
+	v.verification, err = verify(in, h)
+	return err
 }
 
 // verify takes the one signature of the headers; several that differ prove nothing.
@@ -182,6 +211,9 @@ func claims(e *endpoint, v verdict) string {
 	var notes []string
 	if !v.verification.EnvelopeSigned && n.EventType != "" && !covers(e, n.EventType) {
 		notes = append(notes, fmt.Sprintf("The signature does not cover the event type, and the subscription does not name %s.", n.EventType))
+	}
+	if o := n.Encryption; o != nil && o.Header.KeyID != "" && !o.KeyNamed {
+		notes = append(notes, fmt.Sprintf("It names the encryption key %q, which is unknown here; another one opened it.", short(o.Header.KeyID)))
 	}
 	for _, member := range n.Conflicts {
 		notes = append(notes, fmt.Sprintf("Header and body differ in %s; the body counts.", member))
