@@ -97,6 +97,8 @@ func headingOf(status int) string {
 	switch {
 	case status == http.StatusNotFound:
 		return "Not found"
+	case status == http.StatusGone:
+		return "Purged"
 	case status == http.StatusForbidden:
 		return "Not allowed"
 	case status >= http.StatusInternalServerError:
@@ -112,6 +114,7 @@ func explain(err error) (int, problem.Problem) {
 		apiErr   *cybs.APIError
 		tooLarge *http.MaxBytesError
 		role     *roleError
+		purged   *store.PurgedError
 	)
 	switch {
 	case errors.As(err, &tooLarge):
@@ -124,6 +127,8 @@ func explain(err error) (int, problem.Problem) {
 		}
 	case errors.As(err, &httpErr):
 		return httpErr.Code, problemOf(httpErr)
+	case errors.As(err, &purged):
+		return purgedProblem(purged)
 	case errors.Is(err, store.ErrNotFound):
 		return http.StatusNotFound, problemOf(echo.ErrNotFound)
 	case errors.Is(err, store.ErrConflict):

@@ -128,7 +128,7 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 	}
 	if len(page.Items) == 0 {
 		s.fillEmptyNotifications(&list, f)
-		return list, nil
+		return list, s.tellPurged(c, f, &list.Empty, nil)
 	}
 	for _, n := range page.Items {
 		list.Rows = append(list.Rows, f.notificationRow(n))
@@ -136,7 +136,7 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
 	list.Newest = first.String()
 	list.Pager = f.pager(paths.Notifications, first, last, page.HasNewer, page.HasOlder, len(page.Items), "notifications")
-	return list, nil
+	return list, s.tellPurged(c, f, nil, &list.Pager)
 }
 
 func (f *filters) notificationRow(n store.Notification) notifications.Row {

@@ -17,7 +17,7 @@ import (
 )
 
 // rejectedParams are the filters that the list of rejected deliveries shares with that of notifications.
-var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, rungParam, fromParam, toParam, sizeParam, liveParam}
+var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, rungParam, keyParam, fromParam, toParam, sizeParam, liveParam}
 
 // rejectedInstead is the list of rejected deliveries under the same filters.
 func rejectedInstead(query url.Values) string {
@@ -56,9 +56,13 @@ func (s *Server) listRejected(c echo.Context) error {
 		return s.render(c, f.statusCode(), rejected.ListPart(list))
 	}
 	page := s.page(c, "Rejected", describe("Requests that reached an endpoint and could not be verified. Each was refused, kept, and given a reason."))
+	offers, err := s.offers(c, f.organizations(), f.subscriptionID)
+	if err != nil {
+		return err
+	}
 	return s.render(c, f.statusCode(), rejected.ListView(rejected.ListPage{
 		Page: page, Filter: f.rejectedForm(), Range: f.rangeForm(paths.Rejected, page.Zone.Label), Problems: f.problems, List: list,
-		Live: s.liveTail(c, f, signalRejected, paths.Rejected),
+		Live: s.liveTail(c, f, signalRejected, paths.Rejected), Offers: offers, Actions: f.rejectedActions(c, len(list.Rows) == 0),
 	}))
 }
 
@@ -68,20 +72,25 @@ func (s *Server) rejectedFilters(c echo.Context) (*filters, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	f.dropForeign()
+	return f, to, nil
+}
+
+// dropForeign leaves out the filters that rejected deliveries do not have.
+func (f *filters) dropForeign() {
 	for _, name := range []string{searchParam, productParam, eventTypeParam, statusParam} {
 		f.values.Del(name)
 	}
-	return f, to, nil
 }
 
 func (f *filters) rejected() store.RejectedFilter {
 	return store.RejectedFilter{
-		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, Rung: f.rung, From: f.from, To: f.to, Page: f.page,
+		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, Rung: f.rung, KeyID: f.keyID, From: f.from, To: f.to, Page: f.page,
 	}
 }
 
 func (f *filters) rejectedForm() ui.FilterForm {
-	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: append(f.hidden(), f.pairs([]string{reasonParam})...)}
+	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: append(f.hidden(), f.pairs([]string{reasonParam, keyParam})...)}
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
 	}
@@ -105,7 +114,7 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 	}
 	if len(page.Items) == 0 {
 		s.fillEmptyRejected(&list, f)
-		return list, nil
+		return list, s.tellPurged(c, f, &list.Empty, nil)
 	}
 	for _, d := range page.Items {
 		list.Rows = append(list.Rows, f.rejectedRow(d))
@@ -113,12 +122,12 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
 	list.Newest = first.String()
 	list.Pager = f.pager(paths.Rejected, first, last, page.HasNewer, page.HasOlder, len(page.Items), "rejected")
-	return list, nil
+	return list, s.tellPurged(c, f, nil, &list.Pager)
 }
 
 // unstoredText says on a list's first page what it cannot list. What was only counted has no explanation: it is left out where one is asked for.
 func (s *Server) unstoredText(c echo.Context, f *filters) (string, error) {
-	if f.rung != "" || !f.first() {
+	if f.rung != "" || f.keyID != "" || !f.first() {
 		return "", nil
 	}
 	n, err := s.store.RejectedUnstored(c.Request().Context(), f.rejected())
@@ -167,7 +176,11 @@ func (s *Server) showRejected(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.Verdict != store.Rejected {
+	verdicts, err := s.verdictsOf(c.Request().Context(), d)
+	if err != nil {
+		return err
+	}
+	if d.Verdict != store.Rejected && !verdicts.released() {
 		return c.Redirect(http.StatusSeeOther, paths.ShowDelivery(id.String()))
 	}
 	sc, err := s.readScope(c.Request().Context(), c)
@@ -183,10 +196,15 @@ func (s *Server) showRejected(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := s.page(c, whyText(d), crumb("Rejected", r.filters.href(paths.Rejected)))
-	return s.render(c, http.StatusOK, rejected.ShowView(rejected.ShowPage{
+	page := s.page(c, whyText(verdicts.first), crumb("Rejected", r.filters.href(paths.Rejected)))
+	v := rejected.ShowPage{
 		Page: page, Facts: r.facts(), Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
-	}))
+		Status: ui.StatusRejected, History: s.history(c, r, verdicts),
+	}
+	if verdicts.released() {
+		v.Status, v.Advice = ui.StatusReleased, rejected.ReleasedPart(paths.ShowDelivery(id.String()))
+	}
+	return s.render(c, http.StatusOK, rejected.ShowView(v))
 }
 
 // rejectedShown is one rejected delivery with the state of its page.
