@@ -24,8 +24,7 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, 
 		weight = limit
 	}
 	if !r.memory.TryAcquire(weight) {
-		r.metrics.refused("memory")
-		r.unavailable(w)
+		r.turnAway(w, req, "memory")
 		return nil, nil, false
 	}
 	release = func() { r.memory.Release(weight) }

@@ -34,6 +34,11 @@ func (r *Receiver) ping(w http.ResponseWriter, req *http.Request, e *endpoint) {
 	r.health.note(p)
 	r.metrics.pings.WithLabelValues(strconv.Itoa(p.Answered)).Inc()
 	if err != nil {
+		cause := "database"
+		if errors.Is(err, errClosed) {
+			cause = "stopping"
+		}
+		r.outages.note(cause, 0, 1)
 		r.unavailable(w)
 		return
 	}

@@ -78,8 +78,7 @@ func (r *Receiver) issueToken(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if r.closing.Load() {
-		r.metrics.refused("stopping")
-		r.unavailable(w)
+		r.turnAway(w, req, "stopping")
 		return
 	}
 	asked, err := readTokenRequest(w, req)

@@ -85,6 +85,7 @@ type Receiver struct {
 	issuers    *issuers
 	signer     tokenSigner
 	failures   failures
+	outages    *outages
 	memory     *semaphore.Weighted
 	closing    atomic.Bool
 	cancel     context.CancelFunc
@@ -138,6 +139,7 @@ func New(cfg Config) (*Receiver, error) {
 	r.grouper = newGrouper(cfg, r.endpoints)
 	r.explainer, r.quarantine = newExplainer(r), newQuarantine(cfg)
 	r.writer = newWriter(cfg, r.metrics, r.grouper)
+	r.outages = newOutages(cfg.Store, cfg.Log, cfg.Now)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
 	return r, nil
 }
@@ -154,10 +156,13 @@ func (r *Receiver) Start(ctx context.Context) error {
 	if err := r.endpoints.reload(ctx); err != nil {
 		return fmt.Errorf("start receiver: %w", err)
 	}
+	if err := r.outages.begin(ctx); err != nil {
+		return fmt.Errorf("start receiver: %w", err)
+	}
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	r.writer.start()
-	running := []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.health.run, r.issuers.run}
+	running := []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.health.run, r.issuers.run, r.outages.run}
 	if r.tls != nil {
 		running = append(running, r.tls.run)
 	}
@@ -222,8 +227,11 @@ const GCPercent = 400
 
 // NewHTTPServer returns a server with the time-outs that fit the receiver's handler.
 func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	// HTTP/1.1 alone: one exchange at a time on a connection bounds what a stranger can start.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout,
+		Protocols: &protocols, Handler: handler, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout,
 		IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
@@ -234,8 +242,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 		if p := recover(); p != nil {
 			// What panicked was not stored, or not yet known to be: the sender tries again.
 			r.log.Error("receiver panicked", "panic", fmt.Sprintf("%T", p), "stack", stack())
-			r.metrics.refused("panic")
-			r.unavailable(w)
+			r.turnAway(w, req, "panic")
 		}
 	}()
 	r.route(w, req, start)
@@ -266,8 +273,7 @@ func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Ti
 		r.refuse(w, http.StatusNotFound, "path")
 		return
 	case err != nil:
-		r.metrics.refused("database")
-		r.unavailable(w)
+		r.turnAway(w, req, "database")
 		return
 	}
 	switch req.Method {
@@ -298,8 +304,7 @@ func endpointToken(path string) (string, bool) {
 // receive is a delivery's way, one call a step.
 func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint, start time.Time) {
 	if r.closing.Load() {
-		r.metrics.refused("stopping")
-		r.unavailable(w)
+		r.turnAway(w, req, "stopping")
 		return
 	}
 	body, release, ok := r.read(w, req)
@@ -326,8 +331,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 		if d.Verdict == store.Rejected {
 			r.quarantine.giveBack(e.ID, d.Source, len(body))
 		}
-		r.metrics.refused(result.refusal)
-		r.unavailable(w)
+		r.turnAway(w, req, result.refusal)
 		return
 	}
 	if d.Verdict == store.Rejected && result.stored {
@@ -343,8 +347,7 @@ func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, e *endpoint,
 	refused, err := r.admit(req, e, start)
 	if err != nil {
 		r.log.Error("a token cannot be judged", "organization", e.OrganizationID, "err", err)
-		r.metrics.refused("token_keys")
-		r.unavailable(w)
+		r.turnAway(w, req, "token_keys")
 		return verdict{}, false
 	}
 	if refused.reason != "" {
@@ -355,8 +358,7 @@ func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, e *endpoint,
 	v, err := r.judge(req.Context(), e, req.Header, body, start)
 	if err != nil {
 		r.log.Error("signature keys cannot be used", "organization", e.OrganizationID, "err", err)
-		r.metrics.refused("keys")
-		r.unavailable(w)
+		r.turnAway(w, req, "keys")
 		return verdict{}, false
 	}
 	return v, true
