@@ -24,6 +24,7 @@ const (
 	statusParam       = "status"
 	reasonParam       = "reason"
 	rungParam         = "rung"
+	keyParam          = "key"
 	fromParam         = "from"
 	toParam           = "to"
 	searchParam       = "q"
@@ -35,7 +36,7 @@ const (
 )
 
 // filterParams are those that say which rows are meant, in the order of their chips; the others say how many and from where on.
-var filterParams = []string{searchParam, organizationParam, subscriptionParam, productParam, eventTypeParam, statusParam, reasonParam, rungParam, fromParam, toParam}
+var filterParams = []string{searchParam, organizationParam, subscriptionParam, productParam, eventTypeParam, statusParam, reasonParam, rungParam, keyParam, fromParam, toParam}
 
 const (
 	maxParamRunes = 300
@@ -115,7 +116,7 @@ type filters struct {
 	organizationID, subscriptionID int64
 	productID, eventType           string
 	status, reason, search         string
-	rung                           string
+	rung, keyID                    string
 	from, to                       time.Time
 	page                           store.Page
 	live                           bool
@@ -135,6 +136,7 @@ func readFilters(query url.Values, sc scope, now time.Time, zone *time.Location)
 	f.take(query, statusParam, func(v string) string { f.status = v; return "" })
 	f.take(query, reasonParam, func(v string) string { f.reason = v; return "" })
 	f.take(query, rungParam, func(v string) string { f.rung = v; return "" })
+	f.take(query, keyParam, func(v string) string { f.keyID = v; return "" })
 	f.take(query, fromParam, func(v string) string { return f.readTime(&f.from, v, now) })
 	f.take(query, toParam, func(v string) string { return f.readTime(&f.to, v, now) })
 	f.take(query, sizeParam, f.readSize)
@@ -332,7 +334,7 @@ func (f *filters) chips(path string) []ui.Chip {
 
 var paramLabels = map[string]string{
 	searchParam: "Id", organizationParam: "Organization", subscriptionParam: "Subscription", productParam: "Product", eventTypeParam: "Event type",
-	statusParam: "Status", reasonParam: "Reason", rungParam: "Explanation", fromParam: "From", toParam: "Until",
+	statusParam: "Status", reasonParam: "Reason", rungParam: "Explanation", keyParam: "Key id", fromParam: "From", toParam: "Until",
 }
 
 func (f *filters) chipText(name, value string) string {

@@ -64,8 +64,22 @@ func (s *Server) watchRoutes(in table) {
 	in.get(paths.Notification, s.showNotification)
 	in.get(paths.Rejected, s.listRejected)
 	in.get(paths.RejectedDelivery, s.showRejected)
+	s.judgementRoutes(in)
 	in.get(paths.Delivery, s.showDelivery)
 	in.get(paths.DeliveryBody, s.downloadBody)
+}
+
+// judgementRoutes are below the path of one rejected delivery; echo prefers the fixed words.
+func (s *Server) judgementRoutes(in table) {
+	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
+	in.get(paths.Judgements, s.listJudgements)
+	in.post(paths.Judgements, s.createJudgement, editor)
+	in.get(paths.NewJudgement, s.newJudgement, editor)
+	in.get(paths.Judgement, s.showJudgement)
+	in.get(paths.ReleaseJudgement, s.confirmRelease, editor)
+	in.post(paths.ReleaseJudgement, s.releaseJudgement, editor)
+	in.get(paths.DiscardRejected, s.confirmDiscard, administrator)
+	in.post(paths.DiscardRejected, s.discardRejected, administrator)
 }
 
 func (s *Server) operateRoutes(in table) {

@@ -59,6 +59,7 @@ func Title(action string) string {
 		"user.change_password": "Own password changed", "organization.create": "Organization added", "organization.update": "Organization changed",
 		"subscription.create": "Subscription created", "subscription.update": "Subscription changed", "subscription.activate": "Subscription activated",
 		"subscription.deactivate": "Subscription deactivated", "subscription.delete": "Subscription deleted", "subscription.test": "Test notification asked for",
+		"rejected.judge": "Rejected deliveries judged again", "rejected.release": "Rejected deliveries released", "rejected.discard": "Rejected deliveries discarded",
 		"signature_key.create": "Digital signature key made", "playground.send": "Sandbox event sent", "playground.trickle": "Sandbox trickle changed",
 	}
 	if title, ok := words[action]; ok {

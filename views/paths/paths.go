@@ -38,6 +38,13 @@ const (
 
 	Rejected         = "/rejected"
 	RejectedDelivery = "/rejected/:id"
+	// DiscardRejected asks before deleting what its filters find (GET) and deletes (POST).
+	DiscardRejected = "/rejected/discard"
+	// Judgements lists the times that rejected deliveries were judged again (GET) and takes the filters of a new one (POST).
+	Judgements       = "/rejected/judgements"
+	NewJudgement     = "/rejected/judgements/new"
+	Judgement        = "/rejected/judgements/:id"
+	ReleaseJudgement = "/rejected/judgements/:id/release"
 
 	Delivery     = "/deliveries/:id"
 	DeliveryBody = "/deliveries/:id/body"
@@ -106,6 +113,12 @@ func ShowNotificationTab(id, tab string) string { return With(ShowNotification(i
 
 // ShowRejected is the page of one delivery in quarantine.
 func ShowRejected(id string) string { return fill(RejectedDelivery, id) }
+
+// ShowJudgement is the page of one time that rejected deliveries were judged again.
+func ShowJudgement(id int64) string { return fillID(Judgement, id) }
+
+// ReleaseOfJudgement asks before releasing what passes (GET) and releases (POST).
+func ReleaseOfJudgement(id int64) string { return fillID(ReleaseJudgement, id) }
 
 // ShowDelivery is the page of one delivery.
 func ShowDelivery(id string) string { return fill(Delivery, id) }

@@ -19,6 +19,9 @@ type ListPage struct {
 	List     List
 	// Live follows new rejections; the zero value leaves the switch out.
 	Live ui.LiveTail
+	// Actions are what can be done with what is listed; Offers what may be worth doing.
+	Actions []ui.Action
+	Offers  []Offer
 }
 
 // List is the part of the page that new rejections replace.
@@ -63,6 +66,9 @@ type ShowPage struct {
 	Tabs   []ui.Tab
 	// Content is what the chosen tab shows.
 	Content templ.Component
+	// Status is rejected, or what it has become since.
+	Status  ui.Status
+	History History
 }
 
 // Facts say what came and from where. What the request claimed is not proven.

@@ -28,6 +28,7 @@ const (
 	StatusReceived         Status = "received"
 	StatusVerified         Status = "verified"
 	StatusRejected         Status = "rejected"
+	StatusReleased         Status = "released"
 	StatusDuplicate        Status = "duplicate"
 	StatusDecryptFailed    Status = "decrypt failed"
 	StatusProcessed        Status = "processed"
@@ -83,7 +84,7 @@ func (s Status) word() string {
 // Tone is the colour group the status belongs to.
 func (s Status) Tone() Tone {
 	switch s {
-	case StatusVerified, StatusProcessed, StatusForwarded, StatusDelivered, StatusActive:
+	case StatusVerified, StatusReleased, StatusProcessed, StatusForwarded, StatusDelivered, StatusActive:
 		return Good
 	case StatusRetrying, StatusHeld, StatusSuspended, StatusOverdue, StatusDrifted, StatusPending,
 		StatusPendingReview, StatusMissing:
@@ -109,6 +110,8 @@ func (s Status) meaning() string {
 		return "The signature matches a key of this organization."
 	case StatusRejected:
 		return "Not verified, kept in quarantine with the reason."
+	case StatusReleased:
+		return "Rejected when it arrived, judged again since, and let out of quarantine."
 	case StatusDuplicate:
 		return "The same delivery again, byte for byte; counted, stored once."
 	case StatusDecryptFailed:
