@@ -188,30 +188,3 @@ func noteRetryPolicy(ctx context.Context, tx pgx.Tx, subscriptionID int64, p Ret
 		ON CONFLICT (subscription_id, since) DO UPDATE SET policy = excluded.policy`, subscriptionID, now, p)
 	return mapError(fmt.Sprintf("keep retry policy of subscription %d", subscriptionID), err)
 }
-
-// noteStatus keeps that a subscription has another status from now on.
-func noteStatus(ctx context.Context, tx pgx.Tx, subscriptionID int64, status SubscriptionStatus, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO subscription_statuses (subscription_id, since, status) VALUES ($1, $2, $3)
-		ON CONFLICT (subscription_id, since) DO UPDATE SET status = excluded.status`, subscriptionID, now, status)
-	return mapError(fmt.Sprintf("keep status of subscription %d", subscriptionID), err)
-}
-
-// StatusPeriod is a time in which a subscription had one status.
-type StatusPeriod struct {
-	Status SubscriptionStatus
-	From   time.Time // when we heard of it
-	To     time.Time // zero: it has it still
-}
-
-// ListStatusPeriods returns the statuses that a subscription had within a time range, oldest first, at most 200. Zero to means now.
-func (s *Store) ListStatusPeriods(ctx context.Context, subscriptionID int64, from, to time.Time) ([]StatusPeriod, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT status, since, coalesce(until, 'epoch') FROM (
-			SELECT status, since, lead(since) OVER (ORDER BY since) AS until FROM subscription_statuses WHERE subscription_id = $1
-		) p WHERE since < $3 AND (until IS NULL OR until >= $2) ORDER BY since LIMIT 200`, subscriptionID, from, s.until(to))
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p StatusPeriod, err error) {
-		err = row.Scan(&p.Status, &p.From, &p.To)
-		p.To = epochIsZero(p.To)
-		return p, err
-	})
-	return list, mapError(fmt.Sprintf("list statuses of subscription %d", subscriptionID), err)
-}
