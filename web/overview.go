@@ -48,6 +48,7 @@ type house struct {
 	buckets       []store.TrafficBucket
 	recent        []store.Notification
 	keys          []store.SignatureKey
+	outages       []store.Outage
 	schema        int64
 	now           time.Time
 }
@@ -126,6 +127,9 @@ func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64) (house
 	if h.keys, err = s.store.ListSignatureKeys(ctx, 0); err != nil {
 		return h, err
 	}
+	if h.outages, err = s.store.ListOutages(ctx, h.now.Add(-24*time.Hour), time.Time{}); err != nil {
+		return h, err
+	}
 	h.schema, err = s.store.SchemaVersion(ctx)
 	return h, err
 }
@@ -181,7 +185,7 @@ func (h house) steps(cannotCreate string) []ui.SetupStep {
 func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now {
 	n := overview.Now{
 		Clock: clock, Tiles: h.tiles(clock), Chart: h.chart(r, clock), SubscriptionsHref: paths.Subscriptions,
-		RejectedHref: paths.With(paths.Rejected, fromParam, dayRange), RecentHref: paths.Notifications, Keys: h.endingKeys(),
+		RejectedHref: paths.With(paths.Rejected, fromParam, dayRange), RecentHref: paths.Notifications, Keys: h.endingKeys(), Outages: h.outageLines(),
 		Build: []ui.Pair{
 			{Name: "Version", Value: orWord(s.version, "development")},
 			{Name: "Environment", Value: s.environment},

@@ -35,7 +35,9 @@ type Now struct {
 	Recent     templ.Component
 	RecentHref string
 	Keys       []Key
-	Build      []ui.Pair
+	// Outages are when the receiver took nothing, or refused something; newest first, mostly none.
+	Outages []Outage
+	Build   []ui.Pair
 }
 
 // Subscription is one subscription with its light.
@@ -56,6 +58,15 @@ type Subscription struct {
 type Reason struct {
 	Text, Href string
 	Count      int64
+}
+
+// Outage is a time in which the receiver took nothing, or refused something.
+type Outage struct {
+	Word, Text string
+	Tone       ui.Tone
+	From, To   time.Time
+	// Took is its length; empty for less than a second.
+	Took string
 }
 
 // Key is a digital signature key that wants a look.

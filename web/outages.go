@@ -1,0 +1,89 @@
+package web
+
+import (
+	"time"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/overview"
+	"github.com/switchboardhq/switchboard/views/ui"
+)
+
+// shownOutages is how many outages the overview tells.
+const shownOutages = 6
+
+// outageText says in words what became of deliveries in an outage: a short word, and a sentence.
+func outageText(o store.Outage) (word, sentence string) {
+	switch {
+	case o.Kind == store.OutageAbsent && o.Unexpected:
+		return "Not running", "Switchboard ended unexpectedly and received nothing until it was started again."
+	case o.Kind == store.OutageAbsent:
+		return "Stopped", "Switchboard was stopped and received nothing until it was started again."
+	}
+	return "Refused", refusalCause(o.Cause) + ": " + refusedText(o) + "."
+}
+
+func refusalCause(cause string) string {
+	switch cause {
+	case "database":
+		return "The database took no writes"
+	case "queue_full":
+		return "More came than the database could store at once"
+	case "memory":
+		return "More came at once than fits into memory"
+	case "keys", "token_keys":
+		return "Keys could not be read"
+	case "stopping":
+		return "Switchboard was stopping"
+	case "row":
+		return "The database refused a delivery"
+	}
+	return "Something went wrong; the log says more"
+}
+
+// refusedText counts what was answered 503.
+func refusedText(o store.Outage) string {
+	switch {
+	case o.Deliveries > 0 && o.HealthChecks > 0:
+		return deliveriesText(o.Deliveries) + " and " + healthChecksText(o.HealthChecks) + " were answered 503"
+	case o.Deliveries == 1:
+		return "1 delivery was answered 503"
+	case o.Deliveries > 0:
+		return deliveriesText(o.Deliveries) + " were answered 503"
+	case o.HealthChecks == 1:
+		return "1 health check was answered 503"
+	case o.HealthChecks > 0:
+		return healthChecksText(o.HealthChecks) + " were answered 503"
+	}
+	return "nothing arrived meanwhile"
+}
+
+func deliveriesText(n int64) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return ui.CountText(n, 0) + " deliveries"
+}
+
+func healthChecksText(n int64) string {
+	if n == 1 {
+		return "1 health check"
+	}
+	return ui.CountText(n, 0) + " health checks"
+}
+
+// outages are the newest ones of a day, as the overview tells them.
+func (h house) outageLines() []overview.Outage {
+	var lines []overview.Outage
+	for _, o := range h.outages[:min(len(h.outages), shownOutages)] {
+		line := overview.Outage{From: o.From, To: o.To, Tone: ui.Waiting}
+		if o.Unexpected || o.Deliveries > 0 {
+			line.Tone = ui.Bad
+		}
+		line.Word, line.Text = outageText(o)
+		if took := o.To.Sub(o.From).Round(time.Second); took >= time.Second {
+			line.Took = took.String()
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
