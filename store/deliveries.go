@@ -107,7 +107,7 @@ func (s *Store) InsertDeliveries(ctx context.Context, writer int32, batch []*Del
 	if len(repeated) == 0 {
 		return results, nil
 	}
-	return results, s.countDuplicates(ctx, repeated)
+	return results, s.countDuplicates(ctx, writer, repeated)
 }
 
 // The statement is its own transaction: one round trip, one commit.
@@ -141,7 +141,7 @@ WITH input AS (
 		deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes, answer_micros = m.answer_micros + excluded.answer_micros
 ), counted_by_hour AS (
 	INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
-	SELECT date_trunc('hour', minute), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros) FROM sums GROUP BY 1, 2, 3, 4, 5
+	SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros) FROM sums GROUP BY 1, 2, 3, 4, 5
 	ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET
 		deliveries = h.deliveries + excluded.deliveries, body_bytes = h.body_bytes + excluded.body_bytes, answer_micros = h.answer_micros + excluded.answer_micros
 ), told AS (
@@ -151,20 +151,39 @@ SELECT delivery_id FROM fresh WHERE (SELECT count(*) FROM told) IS NOT NULL`
 
 // countDuplicates leaves out what finds itself stored: a batch whose first commit was not answered and that is sent again. Rows are locked in
 // one order, so that concurrent batches of equal requests never deadlock.
-func (s *Store) countDuplicates(ctx context.Context, repeated []*Delivery) error {
-	endpoints, digests, ids := make([]int64, len(repeated)), make([][]byte, len(repeated)), make([]ID, len(repeated))
-	for i, d := range repeated {
-		endpoints[i], digests[i], ids[i] = d.EndpointID, d.digest(), d.ID
-	}
+func (s *Store) countDuplicates(ctx context.Context, writer int32, repeated []*Delivery) error {
 	_, err := s.pool.Exec(ctx, `
-		WITH again AS (
-			SELECT k.delivery_id AS id, count(*) AS times FROM unnest($1::bigint[], $2::bytea[], $4::uuid[]) AS t (endpoint_id, digest, id)
-			JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> t.id GROUP BY 1
+		WITH input AS (
+			SELECT t.* FROM unnest($2::bigint[], $3::bytea[], $4::uuid[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
+				AS t (endpoint_id, digest, id, received_at, subscription_id, organization_id, verdict, reason)
+		), known AS (
+			SELECT k.delivery_id, input.* FROM input JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> input.id
+		), again AS (
+			SELECT delivery_id AS id, count(*) AS times, max(received_at) AS last FROM known GROUP BY 1
 		), locked AS (
 			SELECT d.id FROM deliveries d WHERE d.id IN (SELECT id FROM again) ORDER BY d.id FOR NO KEY UPDATE
+		), sums AS (
+			SELECT date_trunc('minute', received_at) AS minute, subscription_id, organization_id, verdict, reason, count(*) AS duplicates FROM known GROUP BY 1, 2, 3, 4, 5
+		), counted AS (
+			INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
+			SELECT minute, subscription_id, organization_id, verdict, reason, $1::int, 0, 0, 0, duplicates FROM sums
+			ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET duplicates = m.duplicates + excluded.duplicates
+		), counted_by_hour AS (
+			INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
+			SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $1::int, 0, 0, 0, sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
+			ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET duplicates = h.duplicates + excluded.duplicates
 		)
-		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = $3
-		FROM again JOIN locked USING (id) WHERE d.id = again.id`, endpoints, digests, s.now(), ids)
+		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = greatest(d.last_duplicate_at, again.last)
+		FROM again JOIN locked USING (id) WHERE d.id = again.id`,
+		writer,
+		column(repeated, func(d *Delivery) int64 { return d.EndpointID }),
+		column(repeated, (*Delivery).digest),
+		column(repeated, func(d *Delivery) ID { return d.ID }),
+		column(repeated, func(d *Delivery) time.Time { return d.ReceivedAt }),
+		column(repeated, func(d *Delivery) int64 { return d.SubscriptionID }),
+		column(repeated, func(d *Delivery) int64 { return d.OrganizationID }),
+		column(repeated, func(d *Delivery) string { return string(d.Verdict) }),
+		column(repeated, func(d *Delivery) string { return d.Reason }))
 	return mapError(fmt.Sprintf("count %d duplicates", len(repeated)), err)
 }
 

@@ -29,9 +29,9 @@ const hourlyBeyond = 6 * time.Hour
 
 // trafficRows are the roll-ups of a range, with the parameters of trafficRange: minutes up to the first whole hour, hours, and minutes after the last whole one.
 const trafficRows = `(
-	SELECT minute AS start, subscription_id, organization_id, verdict, reason, deliveries FROM traffic_minutes WHERE minute >= $1 AND minute < $2
-	UNION ALL SELECT hour, subscription_id, organization_id, verdict, reason, deliveries FROM traffic_hours WHERE hour >= $2 AND hour < $3
-	UNION ALL SELECT minute, subscription_id, organization_id, verdict, reason, deliveries FROM traffic_minutes WHERE minute >= $3 AND minute < $4
+	SELECT minute AS start, subscription_id, organization_id, verdict, reason, deliveries, duplicates FROM traffic_minutes WHERE minute >= $1 AND minute < $2
+	UNION ALL SELECT hour, subscription_id, organization_id, verdict, reason, deliveries, duplicates FROM traffic_hours WHERE hour >= $2 AND hour < $3
+	UNION ALL SELECT minute, subscription_id, organization_id, verdict, reason, deliveries, duplicates FROM traffic_minutes WHERE minute >= $3 AND minute < $4
 ) r WHERE ($5 = 0 OR organization_id = $5) AND ($6 = 0 OR subscription_id = $6) AND ($7::bigint[] IS NULL OR organization_id = ANY($7))`
 
 // trafficRange returns the parameters of trafficRows. step is the width of the buckets; 0 means that one sum is asked for.
@@ -61,14 +61,15 @@ func (s *Store) Traffic(ctx context.Context, f TrafficFilter) ([]TrafficBucket, 
 type SubscriptionTraffic struct {
 	SubscriptionID     int64
 	Verified, Rejected int64
+	Duplicates         int64 // requests equal to one of these or an earlier one, which were answered and not stored again
 }
 
 // TrafficBySubscription returns sums for each subscription that received anything.
 func (s *Store) TrafficBySubscription(ctx context.Context, f TrafficFilter) ([]SubscriptionTraffic, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT subscription_id, coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint
-		FROM `+trafficRows+` GROUP BY subscription_id LIMIT 10000`, s.trafficRange(f, 0)...)
+	rows, _ := s.pool.Query(ctx, `SELECT subscription_id, coalesce(sum(deliveries) FILTER (WHERE verdict = 'verified'), 0)::bigint, coalesce(sum(deliveries) FILTER (WHERE verdict = 'rejected'), 0)::bigint,
+			sum(duplicates)::bigint FROM `+trafficRows+` GROUP BY subscription_id LIMIT 10000`, s.trafficRange(f, 0)...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t SubscriptionTraffic, err error) {
-		err = row.Scan(&t.SubscriptionID, &t.Verified, &t.Rejected)
+		err = row.Scan(&t.SubscriptionID, &t.Verified, &t.Rejected, &t.Duplicates)
 		return t, err
 	})
 	return list, mapError("sum traffic by subscription", err)

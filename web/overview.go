@@ -45,6 +45,7 @@ type house struct {
 	subscriptions []store.Subscription // living ones
 	sums          map[int64]store.SubscriptionTraffic
 	reasons       []store.ReasonCount
+	answers       store.AnswerTimes
 	buckets       []store.TrafficBucket
 	recent        []store.Notification
 	keys          []store.SignatureKey
@@ -110,6 +111,9 @@ func (s *Server) readHouse(c echo.Context, r chartRange) (house, error) {
 		h.sums[t.SubscriptionID] = t
 	}
 	if h.reasons, err = s.store.RejectedByReason(ctx, day); err != nil {
+		return h, err
+	}
+	if h.answers, err = s.store.AnswerTimes(ctx, day); err != nil {
 		return h, err
 	}
 	if h.buckets, err = s.store.Traffic(ctx, store.TrafficFilter{Organizations: ids, From: h.now.Add(-r.length).Truncate(r.step), Step: r.step}); err != nil {
@@ -215,9 +219,9 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 }
 
 func (h house) tiles(clock ui.Clock) []ui.StatTile {
-	var verified, refused int64
+	var verified, refused, duplicates int64
 	for _, t := range h.sums {
-		verified, refused = verified+t.Verified, refused+t.Rejected
+		verified, refused, duplicates = verified+t.Verified, refused+t.Rejected, duplicates+t.Duplicates
 	}
 	active, last := 0, time.Time{}
 	for _, v := range h.subscriptions {
@@ -244,10 +248,25 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 	if !last.IsZero() {
 		newest.Value = clock.Relative(last)
 	}
-	return []ui.StatTile{
-		{Label: "Verified, 24 h", Value: ui.CountText(verified, 0), Unit: "deliveries", Href: paths.With(paths.Notifications, fromParam, dayRange)},
-		rejected, subscriptions, newest,
+	arrived := ui.StatTile{Label: "Verified, 24 h", Value: ui.CountText(verified, 0), Unit: "deliveries", Href: paths.With(paths.Notifications, fromParam, dayRange)}
+	if duplicates > 0 {
+		arrived.Note = plural(int(duplicates), "duplicate", "duplicates") + " answered, not stored again"
 	}
+	tiles := []ui.StatTile{arrived, rejected, subscriptions, newest}
+	if h.answers.Answers() > 0 {
+		tiles = append(tiles, ui.StatTile{
+			Label: "Answered within, 24 h", Value: briefly(h.answers.Within(0.99)), Note: "99 of 100 deliveries; half within " + briefly(h.answers.Within(0.5)),
+		})
+	}
+	return tiles
+}
+
+// briefly writes a bound of the histogram of answer times.
+func briefly(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%d s", int(d.Seconds()))
 }
 
 // lowerFirst makes a sentence the end of another.

@@ -334,3 +334,21 @@ func TestClientThatHangsUpDoesNotStopItsCommit(t *testing.T) {
 	release()
 	d.await(t, "the commit", func() bool { return d.deliveries(t) == 1 })
 }
+
+func TestAnswerTimesOfEveryAnswerAreCounted(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, func(c *receiver.Config) { c.QuarantineSource.Deliveries = 1 })
+	for range 2 { // stored, and its duplicate
+		wantStatus(t, d.signed(t, notice{trace: "one"}.body()), http.StatusOK)
+	}
+	for i := range 2 { // kept, and only counted
+		d.from(t, "192.0.2.7:1", []byte(fmt.Sprintf(`{"n":%d}`, i)), http.StatusUnauthorized)
+	}
+	d.await(t, "the counting of four answers", func() bool {
+		times, err := d.store.AnswerTimes(t.Context(), store.TrafficFilter{SubscriptionID: d.sub.ID, From: time.Now().Add(-time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return times.Answers() == 4
+	})
+}
