@@ -107,9 +107,7 @@ func (c *Client) CreateSignatureKey(ctx context.Context, organizationID string, 
 	if err := opts.validate(organizationID); err != nil {
 		return nil, fmt.Errorf("create signature key: %w", err)
 	}
-	r, err := c.saveKey(ctx, symmetricKeys, acceptHAL, opts, keyRequest{Action: "CREATE", Key: keyInformation{
-		Provider: keyService, Tenant: organizationID, KeyType: "sharedSecret", OrganizationID: organizationID,
-	}})
+	r, err := c.saveKey(ctx, symmetricKeys, acceptHAL, opts, signatureKeyRequest(organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("create signature key of %s: %w", organizationID, err)
 	}
@@ -137,14 +135,26 @@ func (o KeyOptions) validate(organizationID string) error {
 	return nil
 }
 
-// saveKey makes or stores a key. Neither is repeated by itself.
-func (c *Client) saveKey(ctx context.Context, path, accept string, opts KeyOptions, req keyRequest) (keyResponse, error) {
+func signatureKeyRequest(organizationID string) keyRequest {
+	return keyRequest{Action: "CREATE", Key: keyInformation{
+		Provider: keyService, Tenant: organizationID, KeyType: "sharedSecret", OrganizationID: organizationID,
+	}}
+}
+
+// with puts into a request what was said about the key.
+func (r keyRequest) with(opts KeyOptions) keyRequest {
 	if opts.ExpiryDays > 0 {
-		req.Key.ExpiryDuration = strconv.Itoa(opts.ExpiryDays)
+		r.Key.ExpiryDuration = strconv.Itoa(opts.ExpiryDays)
 	}
 	if opts.Reference != "" {
-		req.Reference = &keyReference{Code: opts.Reference}
+		r.Reference = &keyReference{Code: opts.Reference}
 	}
+	return r
+}
+
+// saveKey makes or stores a key. Neither is repeated by itself.
+func (c *Client) saveKey(ctx context.Context, path, accept string, opts KeyOptions, req keyRequest) (keyResponse, error) {
+	req = req.with(opts)
 	header := http.Header{}
 	header.Set("v-c-correlation-id", firstOf(opts.CorrelationID, c.newID()))
 	if opts.SenderOrganizationID != "" {

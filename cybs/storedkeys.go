@@ -66,11 +66,7 @@ func (c *Client) StoreOAuthCredentials(ctx context.Context, organizationID strin
 	if err != nil {
 		return nil, fmt.Errorf("store OAuth credentials: %w", err)
 	}
-	provider, tenant := c.dialect.storeOrder(organizationID)
-	r, err := c.saveKey(ctx, symmetricKeys, acceptHAL, opts, keyRequest{Action: "STORE", Key: keyInformation{
-		Provider: provider, Tenant: tenant, KeyType: "oAuthClientCredentials", ClientKeyID: credentials.ClientID,
-		Key: string(credentials.ClientSecret), OrganizationID: organizationID,
-	}})
+	r, err := c.saveKey(ctx, symmetricKeys, acceptHAL, opts, c.credentialsRequest(organizationID, credentials))
 	if err == nil && r.Key.KeyID == "" {
 		err = fmt.Errorf("%w: the credentials have no id", ErrMalformedResponse)
 	}
@@ -96,13 +92,24 @@ func (c *Client) StoreMLECertificate(ctx context.Context, organizationID string,
 	if err != nil {
 		return nil, fmt.Errorf("store MLE certificate: %w", err)
 	}
-	provider, tenant := c.dialect.storeOrder(organizationID)
-	r, err := c.saveKey(ctx, asymmetricKeys, acceptJSON, opts, keyRequest{Action: "STORE", Key: keyInformation{
-		Provider: provider, Tenant: tenant, KeyType: "publickey", OrganizationID: organizationID,
-		Public: base64.StdEncoding.EncodeToString(certificate.DER()),
-	}})
+	r, err := c.saveKey(ctx, asymmetricKeys, acceptJSON, opts, c.certificateRequest(organizationID, base64.StdEncoding.EncodeToString(certificate.DER())))
 	if err != nil {
 		return nil, fmt.Errorf("store MLE certificate of %s: %w", organizationID, err)
 	}
 	return r.storedKey(organizationID), nil
+}
+
+func (c *Client) credentialsRequest(organizationID string, credentials OAuthCredentials) keyRequest {
+	provider, tenant := c.dialect.storeOrder(organizationID)
+	return keyRequest{Action: "STORE", Key: keyInformation{
+		Provider: provider, Tenant: tenant, KeyType: "oAuthClientCredentials", ClientKeyID: credentials.ClientID,
+		Key: string(credentials.ClientSecret), OrganizationID: organizationID,
+	}}
+}
+
+func (c *Client) certificateRequest(organizationID, public string) keyRequest {
+	provider, tenant := c.dialect.storeOrder(organizationID)
+	return keyRequest{Action: "STORE", Key: keyInformation{
+		Provider: provider, Tenant: tenant, KeyType: "publickey", OrganizationID: organizationID, Public: public,
+	}}
 }
