@@ -99,36 +99,51 @@ func (s *Store) FindNotification(ctx context.Context, subscriptionID int64, fing
 	return id, mapError("find notification", err)
 }
 
-// mostHealed bounds the deliveries of one key that are looked at for MayPass.
-const mostHealed = 1000
+const (
+	// mostHealed bounds the deliveries of one key, or of one reason, that are looked at for MayPass; newestKeys the keys.
+	mostHealed = 1000
+	newestKeys = 20
+)
 
-// Healed says what may be worth judging again.
+// Healed are rejected deliveries for which something has changed since they arrived.
 type Healed struct {
-	Deliveries int // at most 1,000 of a key are looked at
-	// KeyID is the key that came after them, "" when there are several, or it was none.
-	KeyID string
+	Reason     string // why they were rejected
+	KeyID      string // the key that came after them, "" when it was the policy of their subscription, or a key of message-level encryption
+	Deliveries int
 }
 
-// MayPass counts rejected deliveries of organizations (nil: all) or of one subscription (0: all) for which something has changed since they arrived and since they
-// were last judged: their key was unknown, or without secret, and is kept here now. It is cheap whatever is in quarantine.
-func (s *Store) MayPass(ctx context.Context, organizations []int64, subscription int64) (Healed, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT k.key_id, count(*)::int FROM signature_keys k
-		CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE verdict = 'rejected' AND key_id = k.key_id AND key_id <> '' ORDER BY id DESC LIMIT $3) near
-		JOIN deliveries d ON d.id = near.id AND d.organization_id = k.organization_id AND d.reason IN ('key_unknown', 'key_empty') AND d.received_at < k.created_at AND ($2 = 0 OR d.subscription_id = $2)
-		WHERE ($1::bigint[] IS NULL OR k.organization_id = ANY($1))
-			AND NOT EXISTS (SELECT FROM judged_deliveries j JOIN judgements g ON g.id = j.judgement_id WHERE j.delivery_id = d.id AND g.created_at >= k.created_at)
-		GROUP BY k.key_id LIMIT 100`, organizations, subscription, mostHealed)
-	var h Healed
-	var key string
-	var n int
-	_, err := pgx.ForEachRow(rows, []any{&key, &n}, func() error {
-		if h.KeyID = key; h.Deliveries > 0 {
-			h.KeyID = ""
-		}
-		h.Deliveries += n
-		return nil
-	})
-	return h, mapError("count what may pass", err)
+// healedByPolicy are the reasons that a subscription's change may heal, healedByEncryption those that a new key of message-level encryption may.
+//
+//nolint:gosec // reasons, not credentials
+const (
+	healedByKey        = "('key_unknown', 'key_empty')"
+	healedByPolicy     = "'source_not_allowed', 'client_certificate_missing', 'client_certificate_invalid', 'token_missing', 'token_invalid', 'token_expired', 'token_revoked', 'token_foreign', 'mle_missing'"
+	healedByEncryption = "'mle_key_unknown', 'mle_wrong_key', 'mle_undecryptable'"
+)
+
+// MayPass counts rejected deliveries of organizations (nil: all) or of one subscription (0: all) for which something has changed since they arrived and
+// since they were last judged: their key is kept here now, their subscription was changed, or there is a new key to decrypt with. It is cheap whatever is in
+// quarantine: it looks at the newest 1,000 of each of the newest keys, and of each reason.
+func (s *Store) MayPass(ctx context.Context, organizations []int64, subscription int64) ([]Healed, error) {
+	rows, _ := s.pool.Query(ctx, `WITH keys AS (
+			SELECT key_id, organization_id, created_at FROM signature_keys WHERE $1::bigint[] IS NULL OR organization_id = ANY($1) ORDER BY id DESC LIMIT $4
+		), changed AS (
+			SELECT near.id, k.key_id, k.organization_id, k.created_at AS at FROM keys k
+				CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE verdict = 'rejected' AND key_id = k.key_id AND key_id <> '' ORDER BY id DESC LIMIT $3) near
+			UNION ALL
+			SELECT near.id, '', s.organization_id, CASE WHEN r.reason IN (`+healedByPolicy+`) THEN s.updated_at
+					ELSE (SELECT max(created_at) FROM mle_keys m WHERE m.organization_id = s.organization_id AND (m.subscription_id IS NULL OR m.subscription_id = s.id)) END
+				FROM unnest(ARRAY[`+healedByPolicy+`, `+healedByEncryption+`]) AS r (reason)
+				CROSS JOIN LATERAL (SELECT id, subscription_id FROM deliveries WHERE verdict = 'rejected' AND reason = r.reason ORDER BY id DESC LIMIT $3) near
+				JOIN subscriptions s ON s.id = near.subscription_id
+		)
+		SELECT d.reason, c.key_id, count(*)::int FROM changed c
+		JOIN deliveries d ON d.id = c.id AND d.organization_id = c.organization_id AND (c.key_id = '' OR d.reason IN `+healedByKey+`) AND d.received_at < c.at AND ($2 = 0 OR d.subscription_id = $2)
+		WHERE ($1::bigint[] IS NULL OR d.organization_id = ANY($1))
+			AND NOT EXISTS (SELECT FROM judged_deliveries j JOIN judgements g ON g.id = j.judgement_id WHERE j.delivery_id = d.id AND g.created_at >= c.at)
+		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 100`, organizations, subscription, mostHealed, newestKeys)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Healed])
+	return list, mapError("count what may pass", err)
 }
 
 // WaitingRelease returns the newest judgement of these organizations of which something passes and nobody asked for its release. ErrNotFound when there is none. It

@@ -381,7 +381,7 @@ func TestWhatANewKeyMayHealIsCountedUntilItIsJudged(t *testing.T) {
 	organizations := []int64{q.sub.OrganizationID}
 	list := q.fill(t, 6, 2)
 	insert(t, q.store, q.at(monday.Add(2*time.Hour), rejected("key_unknown"), withKey("later")), q.at(monday, rejected("signature_mismatch"), withKey("later"))) // after the key, and not for want of it
-	mayPass := func(subscription int64) store.Healed {
+	mayPass := func(subscription int64) []store.Healed {
 		t.Helper()
 		h, err := q.store.MayPass(t.Context(), organizations, subscription)
 		if err != nil {
@@ -389,21 +389,21 @@ func TestWhatANewKeyMayHealIsCountedUntilItIsJudged(t *testing.T) {
 		}
 		return h
 	}
-	if got := mayPass(0); got.Deliveries != 0 {
+	if got := mayPass(0); len(got) != 0 {
 		t.Errorf("%+v may pass before there is a key", got)
 	}
 	if _, err := q.store.InsertSignatureKey(t.Context(), store.SignatureKey{OrganizationID: q.sub.OrganizationID, KeyID: "later", Key: store.Secret("bytes")}); err != nil {
 		t.Fatal(err)
 	}
-	if got := mayPass(0); got != (store.Healed{Deliveries: 4, KeyID: "later"}) {
-		t.Errorf("%+v may pass, want 4 with the new key", got)
+	if diff := cmp.Diff([]store.Healed{{"key_unknown", "later", 4}}, mayPass(0)); diff != "" {
+		t.Errorf("with the new key may pass (-want +got):\n%s", diff)
 	}
-	if got := mayPass(q.sub.ID + 1); got.Deliveries != 0 {
+	if got := mayPass(q.sub.ID + 1); len(got) != 0 {
 		t.Errorf("%+v may pass of another subscription", got)
 	}
 	q.judgeAll(t, q.ask(t, func(f *store.RejectedFilter) { f.DeliveryID = list[2].ID }).ID, 10)
-	if got := mayPass(q.sub.ID); got.Deliveries != 3 {
-		t.Errorf("%+v may pass after one was judged, want 3", got)
+	if diff := cmp.Diff([]store.Healed{{"key_unknown", "later", 3}}, mayPass(q.sub.ID)); diff != "" {
+		t.Errorf("after one was judged may pass (-want +got):\n%s", diff)
 	}
 	j, err := q.store.WaitingRelease(t.Context(), organizations)
 	if err != nil || j.Passing != 1 {
@@ -416,4 +416,32 @@ func TestWhatANewKeyMayHealIsCountedUntilItIsJudged(t *testing.T) {
 	if ids, err := q.store.UnfinishedJudgements(t.Context()); err != nil || len(ids) != 0 {
 		t.Errorf("unfinished: %v, %v", ids, err)
 	}
+}
+
+func TestWhatAChangedPolicyMayHealIsCountedUntilItIsJudged(t *testing.T) {
+	t.Parallel()
+	now := monday
+	s := storetest.New(t, func(c *store.Config) { c.Now = func() time.Time { return now } })
+	q := &quarantine{newArrivals(t, s), s}
+	insert(t, s, q.at(monday.Add(time.Second), rejected("source_not_allowed")), q.at(monday.Add(2*time.Second), rejected("signature_mismatch")), q.at(monday.Add(3*time.Second), rejected("mle_key_unknown")))
+	mayPass := func(want ...store.Healed) {
+		t.Helper()
+		got, err := s.MayPass(t.Context(), nil, 0)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("may pass: %v (-want +got):\n%s", err, diff)
+		}
+	}
+	mayPass()
+	now = monday.Add(time.Hour)
+	if _, err := s.Pool().Exec(t.Context(), "UPDATE subscriptions SET updated_at = $1", now); err != nil {
+		t.Fatal(err)
+	}
+	mayPass(store.Healed{Reason: "source_not_allowed", Deliveries: 1})
+	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO mle_keys (organization_id, certificate, sealed_key, fingerprint, serial, not_before, not_after, created_at)
+		VALUES ($1, '', '', sha256(''), '1', $2, $2, $2)`, q.sub.OrganizationID, now); err != nil {
+		t.Fatal(err)
+	}
+	mayPass(store.Healed{Reason: "mle_key_unknown", Deliveries: 1}, store.Healed{Reason: "source_not_allowed", Deliveries: 1})
+	q.judgeAll(t, q.ask(t).ID, 10)
+	mayPass()
 }

@@ -22,7 +22,7 @@ func (s *Server) offers(c echo.Context, organizations []int64, subscription int6
 	if err != nil {
 		return nil, err
 	}
-	if healed.Deliveries > 0 {
+	if len(healed) > 0 {
 		list = append(list, healedOffer(healed, subscription, whyNotEdit(c)))
 	}
 	latest, err := s.store.ListJudgements(ctx, organizations, 0, 1)
@@ -48,18 +48,24 @@ func (s *Server) offers(c echo.Context, organizations []int64, subscription int6
 	}), nil
 }
 
-func healedOffer(h store.Healed, subscription int64, mayNot string) rejected.Offer {
-	to := paths.NewJudgement
-	text := "What they were rejected for was changed after they arrived, and they have not been judged since."
-	if h.KeyID != "" {
-		to = paths.With(to, keyParam, h.KeyID)
-		text = "They name key " + readable(h.KeyID) + ", which was added after they arrived, and they have not been judged since."
+func healedOffer(healed []store.Healed, subscription int64, mayNot string) rejected.Offer {
+	n, to := 0, paths.NewJudgement
+	for _, h := range healed {
+		n += h.Deliveries
+	}
+	text := "A key was added, or the subscription was changed, after they arrived, and they have not been judged since."
+	if len(healed) == 1 {
+		to = paths.With(to, reasonParam, healed[0].Reason)
+		if key := healed[0].KeyID; key != "" {
+			to = paths.With(to, keyParam, key)
+			text = "They name key " + readable(key) + ", which was added after they arrived, and they have not been judged since."
+		}
 	}
 	if subscription != 0 {
 		to = paths.With(to, subscriptionParam, subscriptionWord(subscription))
 	}
 	return rejected.Offer{
-		Tone: ui.Waiting, TestID: "offer-judge", Title: plural(h.Deliveries, "rejected delivery", "rejected deliveries") + " may pass now", Text: text,
+		Tone: ui.Waiting, TestID: "offer-judge", Title: plural(n, "rejected delivery", "rejected deliveries") + " may pass now", Text: text,
 		Action: ui.Action{Label: "Judge again", Href: to, Icon: ui.IconRetry, Reason: mayNot, Attrs: templ.Attributes{"data-testid": "offer-judge-again"}},
 	}
 }
