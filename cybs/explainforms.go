@@ -26,12 +26,13 @@ type form struct {
 	detail string
 }
 
-// changes lists the ways, from the likely to the odd.
+// changes lists the ways, from the particular to the general: writing JSON anew also drops white space at its ends, so a line end that was
+// added must be looked for before.
 func changes() []change {
 	return []change{
-		{RungReserialised, rewritten},
 		{RungByteOrderMark, marked},
 		{RungLineEnding, lineEndings},
+		{RungReserialised, rewritten},
 		{RungCharset, recoded},
 		{RungCompressed, inflated},
 	}

@@ -17,9 +17,9 @@ const (
 	RungKeyReplaced       Rung = "key-replaced"
 	RungVerifies          Rung = "verifies"
 	RungOtherKey          Rung = "other-key"
-	RungReserialised      Rung = "re-serialised"
 	RungByteOrderMark     Rung = "byte-order-mark"
 	RungLineEnding        Rung = "line-ending"
+	RungReserialised      Rung = "re-serialised"
 	RungCharset           Rung = "charset"
 	RungCompressed        Rung = "compressed"
 	RungNoTimestamp       Rung = "no-timestamp"
@@ -33,8 +33,8 @@ const (
 func Rungs() []Rung {
 	return []Rung{
 		RungSignatureAbsent, RungSignatureUnread, RungKeyUnknown, RungKeyOfAnotherOrg, RungKeyOfAnotherEnv, RungKeyEmpty,
-		RungKeyExpired, RungTooOld, RungTooNew, RungKeyReplaced, RungVerifies, RungOtherKey, RungReserialised, RungByteOrderMark,
-		RungLineEnding, RungCharset, RungCompressed, RungNoTimestamp, RungKeyNotDecoded, RungWrongEnvironment,
+		RungKeyExpired, RungTooOld, RungTooNew, RungKeyReplaced, RungVerifies, RungOtherKey, RungByteOrderMark, RungLineEnding,
+		RungReserialised, RungCharset, RungCompressed, RungNoTimestamp, RungKeyNotDecoded, RungWrongEnvironment,
 		RungNoExplanation, RungStoppedAtItsLimit,
 	}
 }
