@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/switchboardhq/switchboard/store/embedded"
 )
 
 // load writes numbers one by one until its connection dies and returns those that were acknowledged.
@@ -129,23 +131,83 @@ func TestKilledServerAndPostmaster(t *testing.T) {
 	})
 }
 
-func TestKilledPostmasterEndsTheServer(t *testing.T) {
+func TestKilledPostmasterIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, who identity) {
-		dir, exe := who.dir(t), who.exe(t)
-		p := serve(t, who, exe, dir)
-		acknowledged, enough := load(t, p.url)
-		<-enough
-		if err := syscall.Kill(postmaster(t, dir), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
+		dir := who.dir(t)
+		p := serve(t, who, who.exe(t), dir)
+		var all []int
+		for range 2 {
+			acknowledged, enough := load(t, p.url)
+			<-enough
+			killed := postmaster(t, dir)
+			if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, acknowledged()...)
+			eventually(t, "PostgreSQL answers again", func() bool {
+				conn, err := pgx.Connect(t.Context(), p.url)
+				if err != nil {
+					return false
+				}
+				defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // it answered, which is all that is asked
+				pid := postmaster(t, dir)
+				return pid != 0 && pid != killed
+			})
+			requireAll(t, p.url, all)
 		}
-		_ = p.cmd.Wait() // the code is asked for below
-		if code := p.cmd.ProcessState.ExitCode(); code != 3 {
-			t.Errorf("exit code = %d, want 3 for a database that ended by itself\n%s", code, p.errs)
+		if code := p.interrupt(t); code != 0 {
+			t.Errorf("exit code after Ctrl-C = %d, want 0\n%s", code, p.errs)
 		}
-		again := serve(t, who, exe, dir)
-		requireAll(t, again.url, acknowledged())
+		if pid := postmaster(t, dir); pid != 0 {
+			t.Errorf("PostgreSQL %d was left behind", pid)
+		}
 	})
+}
+
+// A configuration that cannot be read stands for whatever keeps PostgreSQL from starting for a while, such as a full disk.
+func TestPostmasterThatCannotStartIsTriedUntilItCan(t *testing.T) {
+	t.Parallel()
+	for _, heals := range []bool{true, false} {
+		t.Run(map[bool]string{true: "and then can", false: "until it is stopped"}[heals], func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			s := start(t, embedded.Config{Dir: dir})
+			files, err := filepath.Glob(filepath.Join(dir, "*", "data", "postgresql.auto.conf"))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("configuration: %v, %v", files, err)
+			}
+			good, err := os.ReadFile(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(files[0], []byte("no such setting\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			pid := postmaster(t, dir)
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "a start that fails", func() bool {
+				log, err := os.ReadFile(s.LogFile())
+				return err == nil && strings.Contains(string(log), "contains errors")
+			})
+			if !heals {
+				stop(t, s)
+				if err := s.Err(); err != nil {
+					t.Errorf("after Stop: %v, want nil", err)
+				}
+				return
+			}
+			if err := os.WriteFile(files[0], good, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "PostgreSQL answers again", func() bool {
+				conn, err := pgx.Connect(t.Context(), s.URL())
+				return err == nil && conn.Close(t.Context()) == nil
+			})
+		})
+	}
 }
 
 func TestInterruptedGroupDrainsFirst(t *testing.T) {

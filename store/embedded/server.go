@@ -35,7 +35,7 @@ var (
 	ErrOwner = errors.New("the data directory belongs to another user")
 	// ErrRoot says that this process is root and there is no account to run PostgreSQL as.
 	ErrRoot = errors.New("PostgreSQL does not run as root")
-	// ErrEnded says that PostgreSQL ended without being asked to.
+	// ErrEnded says that PostgreSQL ended without being asked to, and that its data is gone.
 	ErrEnded = errors.New("the private PostgreSQL ended unexpectedly")
 )
 
@@ -58,20 +58,22 @@ type Config struct {
 // Server is a running private PostgreSQL. Its methods may be called from several goroutines.
 type Server struct {
 	log      *slog.Logger
-	child    *child
 	lock     *os.File
 	layout   layout
 	password string
 	version  string
 
+	mu    sync.Mutex
+	child *child // under mu: the last one that was started
+
 	stopping sync.Once
-	asked    chan struct{}
+	asked    chan struct{} // closed under mu
 	done     chan struct{}
 	err      error // set before done is closed
 }
 
 // Start makes the cluster when there is none, starts PostgreSQL and returns once it answers. A server left over by a killed
-// process is stopped first. The errors ErrInUse, ErrNoBinaries, ErrWrongMajor, ErrNotWritable, ErrOwner and ErrRoot can be
+// process is stopped first. A PostgreSQL that ends by itself later is started again, under the same address. The errors ErrInUse, ErrNoBinaries, ErrWrongMajor, ErrNotWritable, ErrOwner and ErrRoot can be
 // tested for; each error reads as one sentence. ctx bounds the start only.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	log := cfg.Log
@@ -118,7 +120,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if s.child, err = s.launch(ctx, c); err != nil {
 		return err
 	}
-	go s.watch()
+	go s.watch(c)
 	if err := s.createDatabase(ctx); err != nil {
 		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
@@ -152,18 +154,6 @@ func (s *Server) launch(ctx context.Context, c cluster) (*child, error) {
 	}
 }
 
-// watch turns the end of the child into the end of the server.
-func (s *Server) watch() {
-	<-s.child.done
-	select {
-	case <-s.asked:
-	default:
-		s.err = fmt.Errorf("%w (%s); its last words in %s: %s", ErrEnded, s.child.state(), s.layout.logFile(), s.child.lastWords())
-		s.log.Error("private database ended unexpectedly", "state", s.child.state(), "log", s.layout.logFile())
-	}
-	close(s.done)
-}
-
 // URL returns the address of the database for pgx and libpq. It contains the password.
 func (s *Server) URL() string { return s.url(database) }
 
@@ -180,10 +170,10 @@ func (s *Server) Version() string { return s.version }
 // LogFile returns the path of the file PostgreSQL writes to.
 func (s *Server) LogFile() string { return s.layout.logFile() }
 
-// Done is closed when PostgreSQL has ended, asked or not.
+// Done is closed when PostgreSQL has ended and is not started again.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err returns nil while PostgreSQL runs and after Stop, and an error that wraps ErrEnded when it ended by itself.
+// Err returns nil until Done is closed and after Stop, and an error that wraps ErrEnded when PostgreSQL ended by itself and cannot be started again.
 func (s *Server) Err() error {
 	select {
 	case <-s.done:
@@ -199,20 +189,23 @@ func (s *Server) Err() error {
 func (s *Server) Stop(ctx context.Context) error {
 	var err error
 	s.stopping.Do(func() {
+		s.mu.Lock()
 		close(s.asked)
-		err = s.stop(ctx)
+		running := s.child
+		s.mu.Unlock()
+		err = s.stop(ctx, running)
 	})
 	<-s.done
 	return err
 }
 
-func (s *Server) stop(ctx context.Context) error {
-	s.child.signal(syscall.SIGINT)
+func (s *Server) stop(ctx context.Context, running *child) error {
+	running.signal(syscall.SIGINT)
 	select {
-	case <-s.child.done:
+	case <-s.done:
 	case <-ctx.Done():
 		s.log.Warn("private database is slow to stop, ending it at once")
-		s.child.stop(syscall.SIGQUIT)
+		running.stop(syscall.SIGQUIT)
 	}
 	<-s.done
 	if err := s.layout.removeSocketDir(); err != nil {
