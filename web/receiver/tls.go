@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -21,6 +20,33 @@ type TLSFiles struct {
 	Certificate, Key string
 	// ClientCA holds the authorities whose client certificates are accepted where an endpoint demands one. Empty: none are.
 	ClientCA string
+}
+
+// Check reports whether the files can be used now.
+func (f TLSFiles) Check() error {
+	contents, _, err := f.read()
+	if err != nil {
+		return err
+	}
+	_, err = parseTLS(contents)
+	return err
+}
+
+// read returns the contents of certificate, key and authorities, and a digest of them all.
+func (f TLSFiles) read() (contents [3][]byte, digest [sha256.Size]byte, err error) {
+	sum := sha256.New()
+	for i, name := range [...]string{f.Certificate, f.Key, f.ClientCA} {
+		if name == "" {
+			continue
+		}
+		if contents[i], err = os.ReadFile(name); err != nil { //nolint:gosec // G304: the operator named the file
+			return contents, digest, fmt.Errorf("read TLS files: %w", err)
+		}
+		_, _ = fmt.Fprintf(sum, "%d:", len(contents[i])) // hashes do not fail
+		sum.Write(contents[i])
+	}
+	sum.Sum(digest[:0])
+	return contents, digest, nil
 }
 
 // defaultTLSInterval is how often the files are looked at.
@@ -54,34 +80,17 @@ func newTLS(cfg Config, m *metrics) (*tlsKeeper, error) {
 		return nil, errors.New("read TLS files: certificate and key go together, and client authorities with them")
 	}
 	k := &tlsKeeper{files: f, interval: cfg.TLSInterval, now: cfg.Now, log: cfg.Log, metrics: m}
-	contents, err := k.read()
+	contents, seen, err := f.read()
 	if err != nil {
 		return nil, err
 	}
+	k.seen = seen
 	state, err := parseTLS(contents)
 	if err != nil {
 		return nil, err
 	}
 	k.take(state)
 	return k, m.registerTLS()
-}
-
-// read returns the contents of certificate, key and authorities, and notes what they are.
-func (k *tlsKeeper) read() (contents [3][]byte, err error) {
-	k.seen = [sha256.Size]byte{} // unless all can be read
-	sum := sha256.New()
-	for i, name := range [...]string{k.files.Certificate, k.files.Key, k.files.ClientCA} {
-		if name == "" {
-			continue
-		}
-		if contents[i], err = os.ReadFile(name); err != nil { //nolint:gosec // G304: the operator named the file
-			return contents, fmt.Errorf("read TLS files: %w", err)
-		}
-		_, _ = fmt.Fprintf(sum, "%d:", len(contents[i])) // hashes do not fail
-		sum.Write(contents[i])
-	}
-	sum.Sum(k.seen[:0])
-	return contents, nil
 }
 
 func parseTLS(contents [3][]byte) (*tlsState, error) {
@@ -141,11 +150,11 @@ func (k *tlsKeeper) run(ctx context.Context) {
 
 // look takes over what changed. What cannot be used is reported once; half-written files are whole at the next look.
 func (k *tlsKeeper) look() {
-	before := k.seen
-	contents, err := k.read()
-	if err == nil && bytes.Equal(before[:], k.seen[:]) {
+	contents, seen, err := k.files.read()
+	if err == nil && seen == k.seen {
 		return
 	}
+	k.seen = seen // of nothing, where a file cannot be read
 	var state *tlsState
 	if err == nil {
 		state, err = parseTLS(contents)
