@@ -120,7 +120,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if s.child, err = s.launch(ctx, c); err != nil {
 		return err
 	}
-	go s.watch(c)
+	go s.watch(c) //nolint:gosec // it lives until Stop, not as long as the start does
 	if err := s.createDatabase(ctx); err != nil {
 		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
