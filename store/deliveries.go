@@ -83,11 +83,12 @@ type InsertResult struct {
 }
 
 // InsertDeliveries stores a batch of deliveries in one durable transaction and returns a result for each, in order. Equal requests, within the batch or
-// stored earlier by any replica, are stored once and counted. Verified ones are queued for GroupNext. BodySHA256 and
-// BodyBytes are worked out here; Body is compressed and sealed. writer tells concurrent callers apart: each uses a number of its own.
+// stored earlier by any replica, are stored once; the sums of traffic count the others as duplicates, and CountDuplicates adds them to the delivery
+// that they are equal to. Verified ones are queued for GroupNext. BodySHA256 and BodyBytes are worked out here; Body is compressed and
+// sealed. writer tells concurrent callers apart: each uses a number of its own.
 //
-// Without results nothing is known to be stored, and one bad row may be the cause: callers then insert one by one. Results with an error
-// mean that all is stored and only duplicates were not counted. A batch may be sent again after a broken connection.
+// After an error nothing is known to be stored, and one bad row may be the cause: callers then insert one by one. A batch may be sent again
+// after a broken connection.
 func (s *Store) InsertDeliveries(ctx context.Context, writer int32, batch []*Delivery) ([]InsertResult, error) {
 	stored := make(map[ID]bool, len(batch))
 	result, _ := s.pool.Query(ctx, insertDeliveriesSQL, append(s.deliveryColumns(batch), writer)...)
@@ -97,17 +98,10 @@ func (s *Store) InsertDeliveries(ctx context.Context, writer int32, batch []*Del
 		return nil, mapError(fmt.Sprintf("store %d deliveries", len(batch)), err)
 	}
 	results := make([]InsertResult, len(batch))
-	var repeated []*Delivery
 	for i, d := range batch {
 		results[i].Stored = stored[d.ID]
-		if !results[i].Stored {
-			repeated = append(repeated, d)
-		}
 	}
-	if len(repeated) == 0 {
-		return results, nil
-	}
-	return results, s.countDuplicates(ctx, writer, repeated)
+	return results, nil
 }
 
 // The statement is its own transaction: one round trip, one commit.
@@ -132,59 +126,59 @@ WITH input AS (
 ), queued AS (
 	INSERT INTO grouping_queue (delivery_id) SELECT id FROM kept WHERE verdict = 'verified'
 ), sums AS (
-	SELECT date_trunc('minute', received_at) AS minute, subscription_id, organization_id, verdict, reason, count(*) AS deliveries, sum(body_bytes) AS body_bytes, sum(answer_micros) AS answer_micros
-	FROM kept GROUP BY 1, 2, 3, 4, 5
+	SELECT date_trunc('minute', received_at) AS minute, subscription_id, organization_id, verdict, reason,
+		count(*) AS deliveries, sum(body_bytes) AS body_bytes, sum(answer_micros) AS answer_micros, 0 AS duplicates FROM kept GROUP BY 1, 2, 3, 4, 5
+	UNION ALL
+	-- What finds itself is no duplicate: its first commit was not answered, and it was sent again.
+	SELECT date_trunc('minute', received_at), subscription_id, organization_id, verdict, reason, 0, 0, 0, count(*) FROM input
+	WHERE id NOT IN (SELECT delivery_id FROM fresh)
+		AND NOT EXISTS (SELECT FROM delivery_digests k WHERE k.endpoint_id = input.endpoint_id AND k.digest = input.digest AND k.delivery_id = input.id) GROUP BY 1, 2, 3, 4, 5
 ), counted AS (
-	INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
-	SELECT minute, subscription_id, organization_id, verdict, reason, $29::int, deliveries, body_bytes, answer_micros FROM sums
-	ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET
-		deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes, answer_micros = m.answer_micros + excluded.answer_micros
+	INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
+	SELECT minute, subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
+	ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes,
+		answer_micros = m.answer_micros + excluded.answer_micros, duplicates = m.duplicates + excluded.duplicates
 ), counted_by_hour AS (
-	INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros)
-	SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros) FROM sums GROUP BY 1, 2, 3, 4, 5
-	ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET
-		deliveries = h.deliveries + excluded.deliveries, body_bytes = h.body_bytes + excluded.body_bytes, answer_micros = h.answer_micros + excluded.answer_micros
+	INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
+	SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
+	ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET deliveries = h.deliveries + excluded.deliveries, body_bytes = h.body_bytes + excluded.body_bytes,
+		answer_micros = h.answer_micros + excluded.answer_micros, duplicates = h.duplicates + excluded.duplicates
 ), told AS (
 	SELECT pg_notify('` + liveChannel + `', '` + string(TopicRejected) + `:' || organization_id) FROM (SELECT DISTINCT organization_id FROM kept WHERE verdict = 'rejected') r
 )
 SELECT delivery_id FROM fresh WHERE (SELECT count(*) FROM told) IS NOT NULL`
 
-// countDuplicates leaves out what finds itself stored: a batch whose first commit was not answered and that is sent again. Rows are locked in
-// one order, so that concurrent batches of equal requests never deadlock.
-func (s *Store) countDuplicates(ctx context.Context, writer int32, repeated []*Delivery) error {
+// Duplicate is a delivery that was not stored because an equal one was.
+type Duplicate struct {
+	endpointID int64
+	digest     []byte
+	id         ID
+	receivedAt time.Time
+}
+
+// NewDuplicate keeps what CountDuplicates needs of a delivery that InsertDeliveries did not store; its body is let go.
+func NewDuplicate(d *Delivery) Duplicate {
+	return Duplicate{d.EndpointID, d.digest(), d.ID, d.ReceivedAt}
+}
+
+// CountDuplicates adds to the deliveries that others were equal to how many there were and when the last one came. It leaves out what finds itself
+// stored: a batch whose first commit was not answered and that was sent again. Rows are locked in one order, so that concurrent callers
+// with equal requests never deadlock.
+func (s *Store) CountDuplicates(ctx context.Context, duplicates []Duplicate) error {
 	_, err := s.pool.Exec(ctx, `
-		WITH input AS (
-			SELECT t.* FROM unnest($2::bigint[], $3::bytea[], $4::uuid[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
-				AS t (endpoint_id, digest, id, received_at, subscription_id, organization_id, verdict, reason)
-		), known AS (
-			SELECT k.delivery_id, input.* FROM input JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> input.id
-		), again AS (
-			SELECT delivery_id AS id, count(*) AS times, max(received_at) AS last FROM known GROUP BY 1
+		WITH again AS (
+			SELECT k.delivery_id AS id, count(*) AS times, max(t.received_at) AS last FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::timestamptz[]) AS t (endpoint_id, digest, id, received_at)
+			JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> t.id GROUP BY 1
 		), locked AS (
 			SELECT d.id FROM deliveries d WHERE d.id IN (SELECT id FROM again) ORDER BY d.id FOR NO KEY UPDATE
-		), sums AS (
-			SELECT date_trunc('minute', received_at) AS minute, subscription_id, organization_id, verdict, reason, count(*) AS duplicates FROM known GROUP BY 1, 2, 3, 4, 5
-		), counted AS (
-			INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
-			SELECT minute, subscription_id, organization_id, verdict, reason, $1::int, 0, 0, 0, duplicates FROM sums
-			ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET duplicates = m.duplicates + excluded.duplicates
-		), counted_by_hour AS (
-			INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
-			SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $1::int, 0, 0, 0, sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
-			ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET duplicates = h.duplicates + excluded.duplicates
 		)
 		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = greatest(d.last_duplicate_at, again.last)
 		FROM again JOIN locked USING (id) WHERE d.id = again.id`,
-		writer,
-		column(repeated, func(d *Delivery) int64 { return d.EndpointID }),
-		column(repeated, (*Delivery).digest),
-		column(repeated, func(d *Delivery) ID { return d.ID }),
-		column(repeated, func(d *Delivery) time.Time { return d.ReceivedAt }),
-		column(repeated, func(d *Delivery) int64 { return d.SubscriptionID }),
-		column(repeated, func(d *Delivery) int64 { return d.OrganizationID }),
-		column(repeated, func(d *Delivery) string { return string(d.Verdict) }),
-		column(repeated, func(d *Delivery) string { return d.Reason }))
-	return mapError(fmt.Sprintf("count %d duplicates", len(repeated)), err)
+		column(duplicates, func(d Duplicate) int64 { return d.endpointID }),
+		column(duplicates, func(d Duplicate) []byte { return d.digest }),
+		column(duplicates, func(d Duplicate) ID { return d.id }),
+		column(duplicates, func(d Duplicate) time.Time { return d.receivedAt }))
+	return mapError(fmt.Sprintf("count %d duplicates", len(duplicates)), err)
 }
 
 const deliverySelect = `id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,

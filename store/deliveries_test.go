@@ -61,7 +61,21 @@ func insert(t *testing.T, s *store.Store, batch ...*store.Delivery) []store.Inse
 	if err != nil {
 		t.Fatal(err)
 	}
+	countDuplicates(t, s, batch, results)
 	return results
+}
+
+func countDuplicates(t *testing.T, s *store.Store, batch []*store.Delivery, results []store.InsertResult) {
+	t.Helper()
+	var again []store.Duplicate
+	for i, r := range results {
+		if !r.Stored {
+			again = append(again, store.NewDuplicate(batch[i]))
+		}
+	}
+	if err := s.CountDuplicates(t.Context(), again); err != nil {
+		t.Error(err)
+	}
 }
 
 func count(t *testing.T, s *store.Store, sql string, args ...any) int {
@@ -165,8 +179,10 @@ func TestBatchSentAgainAfterALostAnswerCountsNoDuplicates(t *testing.T) {
 	batch := []*store.Delivery{a.at(monday), a.at(monday)}
 	insert(t, s, batch...)
 	insert(t, s, batch...)
-	if n := count(t, s, "SELECT sum(duplicates)::int FROM deliveries"); n != 0 {
-		t.Errorf("%d duplicates counted, want none: each found itself", n)
+	for _, table := range []string{"deliveries", "traffic_minutes", "traffic_hours"} {
+		if n := count(t, s, "SELECT sum(duplicates)::int FROM "+table); n != 0 {
+			t.Errorf("%d duplicates counted in %s, want none: each found itself", n, table)
+		}
 	}
 	if n := count(t, s, "SELECT count(*) FROM deliveries"); n != 2 {
 		t.Errorf("%d stored, want 2", n)
@@ -214,9 +230,12 @@ func TestEqualRequestsFromAllSidesAreStoredOnce(t *testing.T) {
 	for w := range writers {
 		running.Go(func() {
 			for r := range rounds {
-				if _, err := s.InsertDeliveries(t.Context(), int32(w), all[w*rounds+r]); err != nil {
+				batch := all[w*rounds+r]
+				results, err := s.InsertDeliveries(t.Context(), int32(w), batch)
+				if err != nil {
 					t.Error(err)
 				}
+				countDuplicates(t, s, batch, results)
 			}
 		})
 	}
@@ -224,8 +243,10 @@ func TestEqualRequestsFromAllSidesAreStoredOnce(t *testing.T) {
 	if n := count(t, s, "SELECT count(*) FROM deliveries"); n != different {
 		t.Errorf("%d stored, want %d", n, different)
 	}
-	if n := count(t, s, "SELECT sum(duplicates)::int FROM deliveries"); n != (writers*rounds-1)*different {
-		t.Errorf("%d duplicates counted, want %d", n, (writers*rounds-1)*different)
+	for _, table := range []string{"deliveries", "traffic_minutes", "traffic_hours"} {
+		if n := count(t, s, "SELECT sum(duplicates)::int FROM "+table); n != (writers*rounds-1)*different {
+			t.Errorf("%d duplicates counted in %s, want %d", n, table, (writers*rounds-1)*different)
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ type Receiver struct {
 	health     *health
 	writer     *writer
 	quarantine *quarantine
-	answers    *answers
+	tally      *tally
 	grouper    *grouper
 	explainer  *explainer
 	tls        *tlsKeeper // nil: none of its own
@@ -138,7 +138,7 @@ func New(cfg Config) (*Receiver, error) {
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
 	r.issuers, r.signer = newIssuers(cfg, r.metrics, r.endpoints.keySets), tokenSigner{cfg.Store.TokenKeys()}
 	r.grouper = newGrouper(cfg, r.endpoints)
-	r.explainer, r.quarantine, r.answers = newExplainer(r), newQuarantine(cfg), newAnswers(cfg)
+	r.explainer, r.quarantine, r.tally = newExplainer(r), newQuarantine(cfg), newTally(cfg)
 	r.writer = newWriter(cfg, r.metrics, r.grouper)
 	r.outages = newOutages(cfg.Store, cfg.Log, cfg.Now)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
@@ -163,7 +163,7 @@ func (r *Receiver) Start(ctx context.Context) error {
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	r.writer.start()
-	running := []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.answers.run, r.health.run, r.issuers.run, r.outages.run}
+	running := []func(context.Context){r.endpoints.listen, r.grouper.run, r.explainer.run, r.quarantine.run, r.tally.run, r.health.run, r.issuers.run, r.outages.run}
 	if r.tls != nil {
 		running = append(running, r.tls.run)
 	}
@@ -323,6 +323,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 	}
 	if v.verdict == store.Rejected && !r.quarantine.take(e.ID, r.source(req), len(body)) {
 		r.quarantine.count(e, v.reason, len(body), start)
+		r.tally.answer(e, start, r.now().Sub(start))
 		r.refuse(w, http.StatusUnauthorized, "quarantine") // even at an endpoint that holds: what is not kept must not count as delivered
 		return
 	}
@@ -335,12 +336,15 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 		r.turnAway(w, req, result.refusal)
 		return
 	}
+	if !result.stored {
+		r.tally.duplicate(d)
+	}
 	if d.Verdict == store.Rejected && result.stored {
 		r.explainer.wake()
 	}
 	took := r.now().Sub(start)
 	r.metrics.answered(d, result.stored, took)
-	r.answers.count(e, start, took)
+	r.tally.answer(e, start, took)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(d.Answered)
 }

@@ -255,6 +255,7 @@ func TestSameDeliveryAtTwoReplicasAtOnceIsStoredOnce(t *testing.T) {
 	if n := d.notifications(t, 1)[0]; n.DeliveryCount != 1 || d.deliveries(t) != 1 {
 		t.Errorf("%d deliveries of the notification, %d stored; want 1 and 1", n.DeliveryCount, d.deliveries(t))
 	}
+	d.duplicates(t, 99)
 	if n := d.count(t, "SELECT sum(duplicates) FROM deliveries"); n != 99 {
 		t.Errorf("%d duplicates counted, want 99", n)
 	}

@@ -188,10 +188,7 @@ func (w *writer) insert(number int32, deliveries []*store.Delivery) ([]store.Ins
 	const tries = 3
 	for try := 1; ; try++ {
 		results, err := w.store.InsertDeliveries(ctx, number, deliveries)
-		if results != nil {
-			if err != nil {
-				w.log.Warn("duplicates could not be counted", "err", err)
-			}
+		if err == nil {
 			return results, nil
 		}
 		if try == tries || ctx.Err() != nil || !errors.Is(err, store.ErrUnavailable) {

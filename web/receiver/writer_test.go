@@ -28,12 +28,19 @@ func concurrently(n int, fn func(i int)) {
 	running.Wait()
 }
 
+// duplicates waits until so many are counted: that is after their answers.
+func (d *door) duplicates(t *testing.T, want int) {
+	t.Helper()
+	d.await(t, fmt.Sprintf("the counting of %d duplicates", want), func() bool { return d.count(t, "SELECT coalesce(sum(duplicates), 0) FROM deliveries") >= want })
+}
+
 func TestDeliveryPosted100TimesAtOnceIsStoredOnce(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	body := notice{}.body()
 	signature := cybs.Sign(d.key, time.Now(), body)
 	concurrently(100, func(int) { wantStatus(t, d.send(t, body, "v-c-signature", signature), http.StatusOK) })
+	d.duplicates(t, 99)
 	if got := d.only(t); got.Duplicates != 99 || got.LastDuplicateAt.IsZero() {
 		t.Errorf("%d duplicates counted, last at %s; want 99", got.Duplicates, got.LastDuplicateAt)
 	}
@@ -60,6 +67,7 @@ func TestRejectedCopyDoesNotHideAVerifiedOne(t *testing.T) {
 	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE verdict = 'verified'"); n != 1 {
 		t.Errorf("%d verified, want 1", n)
 	}
+	d.duplicates(t, 2)
 	if n := d.count(t, "SELECT duplicates FROM deliveries WHERE verdict = 'rejected'"); n != 2 {
 		t.Errorf("the rejected one was repeated %d times, want 2", n)
 	}
