@@ -226,7 +226,11 @@ const (
 // four times less often gives 1.2 to 1.4 times the deliveries for some 25 MiB (docs/performance.md).
 const GCPercent = 400
 
-// NewHTTPServer returns a server with the time-outs that fit the receiver's handler.
+// MemoryLimit is the GOMEMLIMIT of a process that receives, when its operator names none: as garbage comes near it, it is collected as often as
+// it takes. What lives at a time is bounded far below: bodies by Config.MaxMemory, connections by MaxConnections.
+const MemoryLimit = 256 << 20
+
+// NewHTTPServer returns a server with the time-outs and the bound on connections that fit the receiver's handler.
 func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	// HTTP/1.1 alone: one exchange at a time on a connection bounds what a stranger can start.
 	var protocols http.Protocols
@@ -234,6 +238,7 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Protocols: &protocols, Handler: handler, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout,
 		IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState: newConnections(MaxConnections).track,
 	}
 }
 
