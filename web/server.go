@@ -25,6 +25,8 @@ type Config struct {
 	Client func(ctx context.Context, o store.Organization) (*cybs.Client, error)
 	// EndpointURL gives the public receiver URLs for an endpoint's token. Required.
 	EndpointURL func(token string) (webhookURL, healthURL string)
+	// Receiver says what the receiver is set up for.
+	Receiver ReceiverFacts
 	// Sandbox switches the playground on. Nil: there is none.
 	Sandbox *sandbox.Sandbox
 	// Environment is sandbox, test, production or production-india. Required.
@@ -47,11 +49,22 @@ type Config struct {
 	Version string
 }
 
+// ReceiverFacts are what the receiver is set up for, as far as subscriptions depend on it.
+type ReceiverFacts struct {
+	// TokenURL is the receiver's token endpoint, as Cybersource sees it. Empty: it has none.
+	TokenURL string
+	// Sources are the words of RECEIVER_ALLOW. Empty: deliveries may come from anywhere.
+	Sources []string
+	// ClientCertificates says that the receiver can check client certificates.
+	ClientCertificates bool
+}
+
 // Server is the console.
 type Server struct {
 	store            *store.Store
 	client           func(ctx context.Context, o store.Organization) (*cybs.Client, error)
 	endpointURL      func(token string) (webhookURL, healthURL string)
+	receiver         ReceiverFacts
 	sandbox          *sandbox.Sandbox
 	environment      string
 	consoleURL       *url.URL
@@ -77,7 +90,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("build console: %w", err)
 	}
 	s := &Server{
-		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, sandbox: cfg.Sandbox, environment: cfg.Environment,
+		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, receiver: cfg.Receiver, sandbox: cfg.Sandbox, environment: cfg.Environment,
 		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, development: cfg.Development, now: cfg.Now, log: cfg.Log,
 		version: cfg.Version, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
 	}

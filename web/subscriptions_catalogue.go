@@ -67,10 +67,24 @@ func (k catalogue) why(p cybs.Product, e cybs.EventType) string {
 	if name, ok := k.taken[p.ID]; ok {
 		return fmt.Sprintf("“%s” has this product. Cybersource allows one subscription per product.", name)
 	}
-	if e.PayloadEncryption {
-		return "Needs message-level encryption, which is not available yet for this security policy."
-	}
 	return ""
+}
+
+// isEncrypted reports whether an event type is one that Cybersource encrypts: because its list for the organization says so, or because its guide
+// calls encryption mandatory for the product. The two contradict each other for some organizations (reference §4.1).
+func isEncrypted(p cybs.Product, e cybs.EventType) bool {
+	return e.PayloadEncryption || p.ID == "payments" || p.ID == "unifiedCheckout"
+}
+
+// encrypted are those of the chosen event types that Cybersource encrypts.
+func (k catalogue) encrypted(products []store.SubscribedProduct) []string {
+	var list []string
+	for _, value := range choices(products) {
+		if p, e, ok := k.offered(value); ok && isEncrypted(p, e) {
+			list = append(list, e.Name)
+		}
+	}
+	return list
 }
 
 // offered finds a choice in the catalogue.
@@ -145,7 +159,7 @@ func (k catalogue) options(p cybs.Product, chosen []string) []ui.Option {
 		if e.DisplayName == "" {
 			o.Label, o.Hint = e.Name, ""
 		}
-		if e.PayloadEncryption {
+		if isEncrypted(p, e) {
 			o.Tag = "encrypted"
 		}
 		if o.Reason != "" {

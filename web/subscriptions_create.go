@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,16 +38,24 @@ func (s *Server) createSubscription(c echo.Context) error {
 		return err
 	}
 	st := formState{draft: typedDraft(f), catalogue: k, organization: o}
-	if intentOf(f) != "" {
-		return s.showSubscriptionForm(c, http.StatusOK, st)
+	if intent := intentOf(f); intent != "" && intent != subscriptions.IntentReview {
+		return s.showSubscriptionForm(c, http.StatusOK, st.answering(intent))
 	}
 	st.fields = f
-	wanted := readSubscription(f, k)
+	wanted, given, err := s.readSubscription(ctx, f, st)
+	if err != nil {
+		return err
+	}
 	if !f.ok() {
 		return s.showSubscriptionForm(c, http.StatusUnprocessableEntity, st)
 	}
 	wanted.OrganizationID, wanted.CreatedBy = o.ID, currentUser(c).ID
-	made, err := s.makeSubscription(ctx, o, wanted, s.audit(c, "subscription.create"))
+	if intentOf(f) == subscriptions.IntentReview {
+		return s.reviewSubscription(c, st, store.Subscription{}, wanted, given)
+	}
+	made, err := s.makeSubscription(ctx, o, subscriptionChange{
+		wanted: wanted, given: given, encrypts: len(k.encrypted(wanted.Products)) > 0, audit: s.audit(c, "subscription.create"),
+	})
 	if err != nil {
 		return s.refuseCreation(c, st, err)
 	}
@@ -63,10 +70,15 @@ func (s *Server) createSubscription(c echo.Context) error {
 // refuseCreation gives the form back with the reason why nothing was made.
 func (s *Server) refuseCreation(c echo.Context, st formState, err error) error {
 	status := http.StatusUnprocessableEntity
-	var taken *takenError
+	var (
+		taken       *takenError
+		clientTaken *clientTakenError
+	)
 	switch {
 	case errors.As(err, &taken):
 		st.fields.fail(subscriptions.FieldEvent, taken.text())
+	case errors.As(err, &clientTaken):
+		st.fields.fail(subscriptions.FieldAssertionClient, clientTakenText)
 	case isCallError(err):
 		s.logCybersource(c.Request().Context(), "create subscription", err)
 		st.notices = []subscriptions.Notice{{Tone: ui.Bad, Title: "Nothing was created", Text: callText(err)}}
@@ -90,10 +102,23 @@ func (e *takenError) text() string {
 	return fmt.Sprintf("“%s” has %s already, and Cybersource allows one subscription per product. Change that one, or choose other products.", e.name, productName(e.productID))
 }
 
-// makeSubscription makes what is wanted: key, intent and endpoint, then the subscription at Cybersource. Nothing that Cybersource
-// refuses stays alive here. When its answer is lost, the subscription comes back without WebhookID and stays CREATING until
-// somebody or a job asks again. The errors are *takenError, a callError, and ErrConflict while another change is under way.
-func (s *Server) makeSubscription(ctx context.Context, o store.Organization, wanted store.Subscription, audit store.AuditEntry) (store.Subscription, error) {
+// subscriptionChange is a subscription to make or to change, with what that needs.
+type subscriptionChange struct {
+	wanted store.Subscription
+	given  givenCredentials
+	// encrypts: Cybersource encrypts an event type that was chosen.
+	encrypts bool
+	// version is the state that the change was built on; of a new subscription there is none.
+	version string
+	// fresh makes an OAuth client anew although there is one.
+	fresh bool
+	audit store.AuditEntry
+}
+
+// makeSubscription makes what is wanted: keys, intent and endpoint, credentials, then the subscription at Cybersource. Nothing that
+// Cybersource refuses stays alive here. When its answer is lost, the subscription comes back without WebhookID and stays CREATING until
+// somebody or a job asks again. The errors are *takenError, *clientTakenError, a callError, and ErrConflict while another change is under way.
+func (s *Server) makeSubscription(ctx context.Context, o store.Organization, ch subscriptionChange) (store.Subscription, error) {
 	out, cancel := outward(ctx)
 	defer cancel()
 	unlock, err := s.store.LockOrganization(out, o.ID)
@@ -101,54 +126,63 @@ func (s *Server) makeSubscription(ctx context.Context, o store.Organization, wan
 		return store.Subscription{}, err
 	}
 	defer unlock()
-	if err := s.checkTaken(out, wanted); err != nil {
+	if err := s.checkTaken(out, ch.wanted); err != nil {
 		return store.Subscription{}, err
 	}
 	client, err := s.client(out, o)
 	if err != nil {
 		return store.Subscription{}, &callError{err}
 	}
-	if err := s.ensureSignatureKey(out, client, o, audit); err != nil {
+	if err := s.ensureSignatureKey(out, client, o, ch.audit); err != nil {
 		return store.Subscription{}, err
 	}
-	audit.Outcome, audit.After = store.OutcomeStarted, auditJSON(wanted)
-	made, auditID, err := s.store.InsertSubscription(out, wanted, store.NewEndpointToken(), audit)
+	plan, err := s.planSecurity(out, o, store.Subscription{}, &ch)
 	if err != nil {
 		return store.Subscription{}, err
 	}
-	answer, err := s.createAtCybersource(out, client, o, made)
+	started := ch.audit
+	started.Outcome, started.After = store.OutcomeStarted, auditJSON(ch.wanted)
+	made, auditID, err := s.store.InsertSubscription(out, ch.wanted, store.NewEndpointToken(), started)
+	if err != nil {
+		return store.Subscription{}, err
+	}
+	var answer *cybs.Subscription
+	if err = s.equip(out, client, o, plan, &made, ch.audit); err == nil {
+		answer, err = s.createAtCybersource(out, client, o, made)
+	}
 	after, cancel := aftermath(ctx)
 	defer cancel()
-	switch {
-	case answer != nil:
-		err = s.recordAnswer(after, made, answer)
-		s.finishAudit(after, auditID, err, "")
-	case isUncertain(err):
-		s.logCybersource(after, "create subscription", err)
-		s.finishAudit(after, auditID, err, "the outcome is not known: "+callText(err))
-		err = nil
-	default:
-		err = errors.Join(&callError{err}, s.store.DeleteSubscription(after, made.ID))
-		s.finishAudit(after, auditID, err, callText(err))
-		return store.Subscription{}, err
-	}
-	if err != nil {
+	if err := s.concludeCreation(after, made, answer, err, auditID); err != nil {
 		return store.Subscription{}, err
 	}
 	s.syncSoon(after, made.ID)
 	return s.store.GetSubscription(after, made.ID)
 }
 
+// concludeCreation writes down how the making of a subscription went. Its error means that there is none.
+func (s *Server) concludeCreation(ctx context.Context, made store.Subscription, answer *cybs.Subscription, failure error, auditID int64) error {
+	switch {
+	case answer != nil:
+		err := s.recordAnswer(ctx, made, answer)
+		s.finishAudit(ctx, auditID, err, "")
+		return err
+	case !isUnequipped(failure) && isUncertain(failure):
+		s.logCybersource(ctx, "create subscription", failure)
+		s.finishAudit(ctx, auditID, failure, "the outcome is not known: "+callText(failure))
+		return nil
+	}
+	if !isUnequipped(failure) {
+		failure = &callError{failure}
+	}
+	s.finishAudit(ctx, auditID, failure, callText(failure))
+	// Cybersource does not have it: it ends here, with the clients that were made for it.
+	return errors.Join(failure, s.store.DeleteSubscription(ctx, made.ID), s.retireStrays(ctx, made.ID))
+}
+
 // createAtCybersource asks for the subscription. When the answer is lost, it looks whether it is there, by its unguessable URL: the
 // error is uncertain only if that cannot be told either.
 func (s *Server) createAtCybersource(ctx context.Context, client *cybs.Client, o store.Organization, v store.Subscription) (*cybs.Subscription, error) {
-	webhookURL, healthURL := s.endpointURL(v.EndpointToken)
-	policy := retryPolicyOf(v.RetryPolicy)
-	answer, err := client.CreateSubscription(ctx, cybs.SubscriptionInput{
-		Name: v.Name, Description: v.Description, OrganizationID: o.OrganizationID, Products: subscribedProducts(v.Products),
-		WebhookURL: webhookURL, HealthCheckURL: healthURL, RetryPolicy: &policy,
-		SecurityPolicy: cybs.SecurityPolicy{Type: cybs.SecurityType(v.SecurityType)}, Scope: &cybs.Scope{Kind: cybs.ScopeKind(v.Scope)},
-	})
+	answer, err := client.CreateSubscription(ctx, s.inputOf(o, v))
 	if err == nil || !isUncertain(err) {
 		return answer, err
 	}
@@ -164,6 +198,16 @@ func (s *Server) createAtCybersource(ctx context.Context, client *cybs.Client, o
 		return nil, &settledError{err}
 	}
 	return nil, err // it may still be at work on it
+}
+
+// inputOf is a new subscription as Cybersource is asked for it.
+func (s *Server) inputOf(o store.Organization, v store.Subscription) cybs.SubscriptionInput {
+	webhookURL, healthURL := s.endpointURL(v.EndpointToken)
+	policy := retryPolicyOf(v.RetryPolicy)
+	return cybs.SubscriptionInput{
+		Name: v.Name, Description: v.Description, OrganizationID: o.OrganizationID, Products: subscribedProducts(v.Products),
+		WebhookURL: webhookURL, HealthCheckURL: healthURL, RetryPolicy: &policy, SecurityPolicy: told(v), Scope: &cybs.Scope{Kind: cybs.ScopeKind(v.Scope)},
+	}
 }
 
 // findAtCybersource looks for a subscription whose id we do not know, by its URL; nil when there is none.
@@ -225,20 +269,4 @@ func (s *Server) ensureSignatureKey(ctx context.Context, client *cybs.Client, o 
 	_, err = s.store.InsertSignatureKey(after, store.SignatureKey{OrganizationID: o.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt})
 	s.finishAudit(after, auditID, err, "key "+key.KeyID)
 	return err
-}
-
-// auditJSON is the intent as the audit log keeps it.
-func auditJSON(v store.Subscription) json.RawMessage {
-	raw, err := json.Marshal(struct {
-		Name         string                    `json:"name"`
-		Description  string                    `json:"description"`
-		Products     []store.SubscribedProduct `json:"products"`
-		Scope        string                    `json:"scope"`
-		SecurityType string                    `json:"securityType"`
-		RetryPolicy  store.RetryPolicy         `json:"retryPolicy"`
-	}{v.Name, v.Description, v.Products, v.Scope, v.SecurityType, v.RetryPolicy})
-	if err != nil {
-		return nil // strings, numbers and flags: it cannot fail
-	}
-	return raw
 }

@@ -194,7 +194,7 @@ func TestUnreadyCatalogueKeepsWhatWasTyped(t *testing.T) {
 	page.Form("subscription-form").Submit().Wants(http.StatusSeeOther)
 }
 
-func TestEncryptedAndEmptyProductsCannotBeChosen(t *testing.T) {
+func TestEmptyProductsCannotBeChosen(t *testing.T) {
 	t.Parallel()
 	srv, g := withGate(t)
 	editor := srv.As(store.RoleEditor)
@@ -203,10 +203,8 @@ func TestEncryptedAndEmptyProductsCannotBeChosen(t *testing.T) {
 		{"productId":"tax","productName":"Tax","eventTypes":[]},
 		{"productId":"tokenManagement","eventTypes":[{"eventName":"tms.networktoken.updated","displayName":"Network token updated"}]}]`)
 	page := editor.Get(paths.NewSubscription).Wants(http.StatusOK)
-	page.Says("Needs message-level encryption, which is not available yet", "no event types: ask Cybersource", "Token management")
+	page.Says("no event types: ask Cybersource", "Token management")
 	form := page.Form("subscription-form").Set(subscriptions.FieldName, "n")
-	form.Set(subscriptions.FieldEvent, "unifiedCheckout/uc.orders.transactionresults").Submit().Wants(http.StatusUnprocessableEntity).
-		Says("uc.orders.transactionresults cannot be chosen: Needs message-level encryption")
 	form.Set(subscriptions.FieldEvent, "tax/nothing").Submit().Wants(http.StatusUnprocessableEntity).Says("is not among the event types")
 	g.answer(http.MethodGet, "/products/"+srv.Organization.OrganizationID, 200, `[]`)
 	editor.Get(paths.NewSubscription).Wants(http.StatusOK).Says("offers no products to this organization")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -32,6 +33,7 @@ type subscriptionDraft struct {
 	firstRetry, interval, retries string
 	repeats, repeatWait           string
 	deactivate                    bool
+	security                      securityDraft
 	version                       string // of the subscription that is changed; "" for a new one
 }
 
@@ -46,7 +48,7 @@ func draftOf(v store.Subscription) subscriptionDraft {
 		name: v.Name, description: v.Description, scope: v.Scope, events: choices(v.Products), algorithm: v.RetryPolicy.Algorithm,
 		firstRetry: strconv.Itoa(v.RetryPolicy.FirstRetry), interval: strconv.Itoa(v.RetryPolicy.Interval),
 		retries: strconv.Itoa(v.RetryPolicy.NumberOfRetries), repeats: strconv.Itoa(v.RetryPolicy.RepeatSequenceCount),
-		repeatWait: strconv.Itoa(v.RetryPolicy.RepeatSequenceWaitTime), deactivate: v.RetryPolicy.DeactivateFlag,
+		repeatWait: strconv.Itoa(v.RetryPolicy.RepeatSequenceWaitTime), deactivate: v.RetryPolicy.DeactivateFlag, security: securityOf(v),
 	}
 	if v.ID != 0 {
 		d.version = versionOf(v)
@@ -63,7 +65,7 @@ func typedDraft(f *form) subscriptionDraft {
 		name: f.typed(subscriptions.FieldName), description: f.typed(subscriptions.FieldDescription), scope: f.typed(subscriptions.FieldScope),
 		algorithm: f.typed(subscriptions.FieldAlgorithm), firstRetry: f.typed(subscriptions.FieldFirstRetry), interval: f.typed(subscriptions.FieldInterval),
 		retries: f.typed(subscriptions.FieldRetries), repeats: f.typed(subscriptions.FieldRepeats), repeatWait: f.typed(subscriptions.FieldRepeatWait),
-		deactivate: f.checked(subscriptions.FieldDeactivate), version: f.typed(subscriptions.FieldVersion),
+		deactivate: f.checked(subscriptions.FieldDeactivate), security: typedSecurity(f), version: f.typed(subscriptions.FieldVersion),
 	}
 	values := f.values[subscriptions.FieldEvent]
 	for _, v := range values[:min(len(values), maxEventTypes)] {
@@ -73,24 +75,28 @@ func typedDraft(f *form) subscriptionDraft {
 	return d
 }
 
-// readSubscription reads the intent that a form holds and marks what is wrong with it.
-func readSubscription(f *form, k catalogue) store.Subscription {
+// readSubscription reads the intent that a form holds, with the credentials that came along, and marks what is wrong with it.
+func (s *Server) readSubscription(ctx context.Context, f *form, st formState) (store.Subscription, givenCredentials, error) {
+	assertions, err := s.store.ListAssertionCertificates(ctx, st.organization.ID)
+	if err != nil {
+		return store.Subscription{}, givenCredentials{}, err
+	}
 	v := store.Subscription{
-		Name:         f.required(subscriptions.FieldName, maxSubscriptionName, "Give the subscription a name."),
-		Description:  f.lines(subscriptions.FieldDescription, maxSubscriptionDescription),
-		Scope:        f.choice(subscriptions.FieldScope, string(cybs.ScopeDescendants), string(cybs.ScopeSelf)),
-		SecurityType: string(cybs.SecurityKey),
+		Name:        f.required(subscriptions.FieldName, maxSubscriptionName, "Give the subscription a name."),
+		Description: f.lines(subscriptions.FieldDescription, maxSubscriptionDescription),
+		Scope:       f.choice(subscriptions.FieldScope, string(cybs.ScopeDescendants), string(cybs.ScopeSelf)),
 	}
 	events := f.list(subscriptions.FieldEvent, maxEventTypes, maxChoice)
 	if f.problem(subscriptions.FieldEvent) == "" {
-		products, wrong := k.take(events)
+		products, wrong := st.catalogue.take(events)
 		if wrong != "" {
 			f.fail(subscriptions.FieldEvent, wrong)
 		}
 		v.Products = products
 	}
+	given := s.readSecurity(f, &v, assertions)
 	v.RetryPolicy = storedRetryPolicy(readRetryPolicy(f))
-	return v
+	return v, given, nil
 }
 
 // formState is all that the form's page is made of.
@@ -101,6 +107,15 @@ type formState struct {
 	editing      store.Subscription // zero for a new one
 	fields       *form              // holds what is wrong; nil when nothing was checked
 	notices      []subscriptions.Notice
+	review       *subscriptions.Review // what would be sent; nil when nobody asked
+}
+
+// answering is the form after a button that does not save.
+func (st formState) answering(intent string) formState {
+	if intent == subscriptions.IntentSources {
+		st.draft.security.sources = withCybersource(st.draft.security.sources)
+	}
+	return st
 }
 
 func (st formState) problem(name string) string {
@@ -124,7 +139,7 @@ func (s *Server) showSubscriptionForm(c echo.Context, status int, st formState) 
 		},
 		Scope:  scopeField(st),
 		Events: ui.Field{Name: subscriptions.FieldEvent, Label: "Event types", Hint: "Open a product and tick what Cybersource shall send.", Error: st.problem(subscriptions.FieldEvent), Required: true},
-		Retry:  retryFields(st),
+		Retry:  retryFields(st), Review: st.review,
 	}
 	if st.fields != nil {
 		f.Errors = st.fields.summary()
@@ -228,7 +243,7 @@ func (s *Server) previewSchedule(c echo.Context, f *form) error {
 // intentOf is set when a button asks for something other than saving.
 func intentOf(f *form) string {
 	switch intent := f.values.Get(subscriptions.FieldIntent); intent {
-	case subscriptions.IntentPreview, subscriptions.IntentReload:
+	case subscriptions.IntentPreview, subscriptions.IntentReload, subscriptions.IntentSources, subscriptions.IntentReview:
 		return intent
 	default:
 		return ""

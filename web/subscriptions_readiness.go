@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/subscriptions"
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -22,10 +23,11 @@ const placeOfToken = "TOKEN"
 
 // fillReadiness says where Cybersource will send, and what can be known about that before anything is saved.
 func (s *Server) fillReadiness(c echo.Context, f *subscriptions.Form, st formState) error {
-	keys, err := s.store.ListSignatureKeys(c.Request().Context(), st.organization.ID)
+	have, err := s.loadCredentials(c.Request().Context(), st.organization.ID)
 	if err != nil {
 		return err
 	}
+	f.Security = s.securityFields(st, have.assertions)
 	token := placeOfToken
 	f.EndpointNote = placeOfToken + " becomes an unguessable part of the address, made when you create the subscription: knowing it is not enough to be believed, the signature is what counts."
 	if st.editing.EndpointToken != "" {
@@ -36,9 +38,9 @@ func (s *Server) fillReadiness(c echo.Context, f *subscriptions.Form, st formSta
 	f.Endpoint = []ui.Pair{
 		{Name: "Webhook URL", Value: webhookURL, Mono: true},
 		{Name: "Health check URL", Value: healthURL, Mono: true},
-		{Name: "Security", Value: "Mutual trust: TLS, and a signature with the organization’s digital signature key", Hint: "securityPolicy.securityType KEY. Cybersource calls from 198.241.206.21 and 198.241.207.21: allow both in your firewall."},
+		{Name: "Security", Value: securitySentence(st.draft.security.kind), Hint: "Cybersource calls from " + strings.Join(cybs.DeliverySources(), " and ") + ": allow both in your firewall."},
 	}
-	f.Checks = append([]subscriptions.Check{credentialsCheck(st.organization), catalogueCheck(st.catalogue)}, keyCheck(keys, s.now()))
+	f.Checks = append([]subscriptions.Check{credentialsCheck(st.organization), catalogueCheck(st.catalogue)}, s.securityChecks(st, have)...)
 	f.Checks = append(f.Checks, addressChecks(webhookURL, s.environment)...)
 	return nil
 }

@@ -67,25 +67,56 @@ func (s *Server) updateSubscription(c echo.Context) error {
 		return err
 	}
 	st := formState{draft: typedDraft(f), catalogue: k, organization: o, editing: v}
-	if intentOf(f) != "" {
-		return s.showSubscriptionForm(c, http.StatusOK, st)
+	if intent := intentOf(f); intent != "" && intent != subscriptions.IntentReview {
+		return s.showSubscriptionForm(c, http.StatusOK, st.answering(intent))
 	}
 	st.fields = f
-	wanted := readSubscription(f, k)
+	wanted, given, err := s.readSubscription(ctx, f, st)
+	if err != nil {
+		return err
+	}
 	if !f.ok() {
 		return s.showSubscriptionForm(c, http.StatusUnprocessableEntity, st)
 	}
-	wanted.ID, wanted.SecurityType = v.ID, v.SecurityType
-	changed, err := s.changeSubscription(ctx, o, wanted, st.draft.version, s.audit(c, "subscription.update"))
+	wanted.ID = v.ID
+	if intentOf(f) == subscriptions.IntentReview {
+		return s.reviewSubscription(c, st, v, wanted, given)
+	}
+	done, err := s.changeSubscription(ctx, o, subscriptionChange{
+		wanted: wanted, given: given, encrypts: len(k.encrypted(wanted.Products)) > 0, version: st.draft.version, audit: s.audit(c, "subscription.update"),
+	})
 	if err != nil {
 		return s.refuseChange(c, st, err)
 	}
-	if changed {
-		s.flash(c, ui.Good, "Saved, here and at Cybersource.")
-	} else {
-		s.flash(c, ui.Neutral, "Nothing was different, so nothing was sent.")
-	}
+	s.flash(c, done.tone(), done.text())
 	return s.redirect(c, paths.ShowSubscription(v.ID))
+}
+
+// changed is how much a change has changed.
+type changed int
+
+const (
+	changedNothing changed = iota
+	changedHere            // nothing of it concerns Cybersource
+	changedBoth
+)
+
+func (d changed) tone() ui.Tone {
+	if d == changedNothing {
+		return ui.Neutral
+	}
+	return ui.Good
+}
+
+func (d changed) text() string {
+	switch d {
+	case changedHere:
+		return "Saved. Nothing of it concerns Cybersource, so nothing was sent."
+	case changedBoth:
+		return "Saved, here and at Cybersource."
+	default:
+		return "Nothing was different, so nothing was sent."
+	}
 }
 
 // staleError means that the subscription has changed since the form was made.
@@ -99,8 +130,9 @@ func (e *staleError) Error() string {
 func (s *Server) refuseChange(c echo.Context, st formState, err error) error {
 	status := http.StatusUnprocessableEntity
 	var (
-		taken *takenError
-		stale *staleError
+		taken       *takenError
+		clientTaken *clientTakenError
+		stale       *staleError
 	)
 	switch {
 	case errors.As(err, &stale):
@@ -109,10 +141,12 @@ func (s *Server) refuseChange(c echo.Context, st formState, err error) error {
 		st.draft.version = versionOf(stale.now)
 	case errors.As(err, &taken):
 		st.fields.fail(subscriptions.FieldEvent, taken.text())
+	case errors.As(err, &clientTaken):
+		st.fields.fail(subscriptions.FieldAssertionClient, clientTakenText)
 	case isCallError(err):
 		s.logCybersource(c.Request().Context(), "update subscription", err)
 		title := "Nothing was changed"
-		if isUncertain(err) {
+		if !isUnequipped(err) && isUncertain(err) {
 			title = "It is not known whether this was changed"
 		}
 		st.notices = []subscriptions.Notice{{Tone: ui.Bad, Title: title, Text: callText(err)}}
@@ -138,51 +172,36 @@ func (s *Server) staleNotice(c echo.Context, v, now store.Subscription) subscrip
 	}
 }
 
-// changeSubscription sends what differs to Cybersource and, when that is done, stores it. It reports whether anything differed. The
-// errors are *staleError, *takenError, a callError, and ErrConflict while another change is under way.
-func (s *Server) changeSubscription(ctx context.Context, o store.Organization, wanted store.Subscription, version string, audit store.AuditEntry) (bool, error) {
+// changeSubscription makes what the change needs, sends what differs to Cybersource and, when that is done, stores it. What deliveries must show
+// then is accepted before Cybersource hears of it, besides what they showed so far. The errors are *staleError, *takenError, *clientTakenError, a
+// callError, and ErrConflict while another change is under way.
+func (s *Server) changeSubscription(ctx context.Context, o store.Organization, ch subscriptionChange) (changed, error) {
 	out, cancel := outward(ctx)
 	defer cancel()
 	unlock, err := s.store.LockOrganization(out, o.ID)
 	if err != nil {
-		return false, err
+		return changedNothing, err
 	}
 	defer unlock()
-	before, err := s.store.GetSubscription(out, wanted.ID)
+	before, err := s.store.GetSubscription(out, ch.wanted.ID)
 	if err != nil {
-		return false, err
+		return changedNothing, err
 	}
-	if versionOf(before) != version {
-		return false, &staleError{before}
+	if versionOf(before) != ch.version {
+		return changedNothing, &staleError{before}
 	}
-	wanted.OrganizationID = o.ID
-	patch, differs := patchOf(before, wanted)
-	if !differs {
-		return false, nil
-	}
-	if err := s.checkTaken(out, wanted); err != nil {
-		return false, err
-	}
-	client, err := s.client(out, o)
+	ch.wanted.OrganizationID, ch.wanted.Policy.AllowOAEP = o.ID, before.Policy.AllowOAEP
+	plan, err := s.planSecurity(out, o, before, &ch)
 	if err != nil {
-		return false, &callError{err}
+		return changedNothing, err
 	}
-	audit.Before, audit.After = auditJSON(before), auditJSON(wanted)
-	auditID, err := s.startAudit(out, audit, before)
-	if err != nil {
-		return false, err
+	if _, differs := patchOf(before, ch.wanted); !differs && !concernsToken(before, ch, plan) && plan.empty() && sameHere(before, ch.wanted) {
+		return changedNothing, nil
 	}
-	answer, err := client.UpdateSubscription(out, before.WebhookID, patch)
-	after, cancel := aftermath(ctx)
-	defer cancel()
-	s.syncSoon(after, before.ID)
-	if err != nil {
-		s.finishAudit(after, auditID, err, callText(err))
-		return false, &callError{err}
+	if err := s.checkTaken(out, ch.wanted); err != nil {
+		return changedNothing, err
 	}
-	err = errors.Join(s.store.UpdateSubscription(after, wanted), s.recordAnswer(after, before, answer))
-	s.finishAudit(after, auditID, err, "")
-	return true, err
+	return s.applyChange(ctx, out, o, before, ch, plan)
 }
 
 // patchOf names what wanted has different from before.

@@ -65,10 +65,13 @@ type Form struct {
 	Endpoint []ui.Pair
 	// EndpointNote explains the URLs.
 	EndpointNote string
+	Security     Security
 	Retry        Retry
-	Checks       []Check
-	Submit       ui.Action
-	CancelHref   string
+	// Review is what would be sent; nil when nobody asked.
+	Review     *Review
+	Checks     []Check
+	Submit     ui.Action
+	CancelHref string
 }
 
 // Retry is the part of the form that asks for the retry policy.

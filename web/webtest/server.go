@@ -101,6 +101,7 @@ func New(tb testing.TB, options ...Option) *Server {
 	cfg := web.Config{
 		Store: s.Store, Client: s.Client, Sandbox: s.Sandbox.Sandbox, Environment: "sandbox", ConsoleURL: s.URL,
 		EndpointURL: func(token string) (string, string) { return receiver.EndpointURLs(receiverURL, token) },
+		Receiver:    web.ReceiverFacts{TokenURL: receiver.TokenURL(receiverURL)},
 		Log:         slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		JudgeAgain:  s.judge,
 		Development: true,
