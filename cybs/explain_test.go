@@ -269,6 +269,27 @@ func TestManyKeysAreBounded(t *testing.T) {
 	}
 }
 
+// BenchmarkExplainForged climbs the whole ladder for a body of 2 KB, as a stranger makes it be climbed.
+func BenchmarkExplainForged(b *testing.B) {
+	body := []byte(`{"webhookId":"w","payload":{"data":{"name":"Zoë","text":"` + strings.Repeat("ab/c ", 400) + `"},"organizationId":"o"},"requestType":"NEW"}`)
+	for _, keys := range []int{2, maxExplainKeys} {
+		b.Run(fmt.Sprint(keys, " keys"), func(b *testing.B) {
+			e := explained{signedKey: Secret("nobody's"), signed: []byte("other"), body: body, change: func(in *ExplainInput) {
+				for i := len(in.Keys); i < keys; i++ {
+					in.Keys = append(in.Keys, KnownKey{Key: Key{ID: fmt.Sprint(i), Secret: Secret(fmt.Sprint("secret ", i))}, OrganizationID: "org", Environment: Test})
+				}
+				in.Keys = in.Keys[:keys]
+			}}
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if got := e.explain("now"); got.Rung != RungNoExplanation {
+					b.Fatal(got.Rung)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkExplainForgedMegabyte(b *testing.B) {
 	body := []byte(`{"payload":{"a":"` + strings.Repeat("ü/", 1<<19/2) + `"},"x":"` + strings.Repeat("<é>", 1<<19/4) + `"}`)
 	e := explained{signedKey: Secret("nobody's"), signed: []byte("other"), body: body}

@@ -148,7 +148,8 @@ func (s *Server) flashSent(c echo.Context, req sandbox.EventRequest, result sand
 func rejectedFault(f sandbox.Fault) bool {
 	switch f {
 	case sandbox.FaultBadSignature, sandbox.FaultMissingSignature, sandbox.FaultMalformedSignature, sandbox.FaultUnknownKey,
-		sandbox.FaultStaleTimestamp, sandbox.FaultFutureTimestamp, sandbox.FaultTamperedBody:
+		sandbox.FaultStaleTimestamp, sandbox.FaultFutureTimestamp, sandbox.FaultTamperedBody, sandbox.FaultByteOrderMark, sandbox.FaultLineEnd, sandbox.FaultEscapedBody,
+		sandbox.FaultCharset, sandbox.FaultCompressed, sandbox.FaultNoTimestamp, sandbox.FaultKeyText, sandbox.FaultSwappedKey:
 		return true
 	}
 	return false

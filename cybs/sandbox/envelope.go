@@ -83,7 +83,7 @@ func (s *Sandbox) compose(sub *subscription, m *message, a *Attempt) (outgoing, 
 	if err := m.Fault.before(&draft); err != nil {
 		return outgoing{}, err
 	}
-	draft.out.header[s.headerName("v-c-signature")] = []string{cybs.Sign(draft.key, draft.at, draft.signed)}
+	draft.out.header[s.headerName("v-c-signature")] = []string{draft.signature()}
 	m.Fault.after(&draft, s.headerName("v-c-signature"))
 	if m.Fault == FaultSlowSender {
 		draft.out.slow = s.cfg.Delivery.SlowSendTime

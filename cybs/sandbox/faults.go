@@ -61,12 +61,12 @@ const (
 
 // Faults lists all faults but FaultNone, for menus.
 func Faults() []Fault {
-	return []Fault{
+	return slices.Concat([]Fault{
 		FaultBadSignature, FaultMissingSignature, FaultMalformedSignature, FaultUnknownKey, FaultReplacedKey,
 		FaultStaleTimestamp, FaultFutureTimestamp, FaultTamperedBody, FaultReencodedBody, FaultDuplicate,
 		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultTruncated,
 		FaultOutOfOrder, FaultBurst, FaultSlowSender,
-	}
+	}, meddledFaults())
 }
 
 // Words say in plain words what a receiver sees of a fault.
@@ -109,7 +109,7 @@ func (f Fault) Words() string {
 	case FaultSlowSender:
 		return "Body sent slowly, piece by piece"
 	}
-	return string(f)
+	return f.meddledWords()
 }
 
 // count is how many notifications an event with the fault makes.
@@ -139,7 +139,15 @@ type draft struct {
 	previous cybs.Key
 	at       time.Time
 	signed   []byte
+	sign     func(key cybs.Key, t time.Time, signed []byte) string // nil: as Cybersource does
 	out      outgoing
+}
+
+func (d *draft) signature() string {
+	if d.sign == nil {
+		return cybs.Sign(d.key, d.at, d.signed)
+	}
+	return d.sign(d.key, d.at, d.signed)
 }
 
 // oversize is just above what receivers must take.
@@ -155,7 +163,7 @@ func (f Fault) before(d *draft) error {
 		d.key = cybs.Key{ID: newID(), Secret: randomSecret()}
 	case FaultReplacedKey:
 		if d.previous.ID == "" {
-			return errors.New("organization has no replaced signature key")
+			return errNoPrevious
 		}
 		d.key = d.previous
 	case FaultBadSignature:
@@ -178,6 +186,8 @@ func (f Fault) before(d *draft) error {
 		d.out.header.Set("Content-Type", "text/plain")
 	case FaultNone, FaultMissingSignature, FaultMalformedSignature, FaultTamperedBody, FaultReencodedBody,
 		FaultDuplicate, FaultTruncated, FaultOutOfOrder, FaultBurst, FaultSlowSender:
+	default:
+		return f.signDifferently(d)
 	}
 	return nil
 }
@@ -202,6 +212,8 @@ func (f Fault) after(d *draft, signatureHeader string) {
 		d.out.truncated = true
 	case FaultNone, FaultBadSignature, FaultUnknownKey, FaultReplacedKey, FaultStaleTimestamp, FaultFutureTimestamp,
 		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultOutOfOrder, FaultBurst, FaultSlowSender:
+	default:
+		d.out.body = f.meddle(d.out.body)
 	}
 }
 
@@ -209,21 +221,31 @@ func (f Fault) after(d *draft, signatureHeader string) {
 // first letter or digit of the first text value there.
 func tamper(body []byte) []byte {
 	body = slices.Clone(body)
+	i := firstOfText(body)
+	switch {
+	case i < 0:
+		return append(body, ' ') // no text value: at least the bytes differ
+	case body[i] == 'z', body[i] == 'Z', body[i] == '9':
+		body[i]--
+	default:
+		body[i]++
+	}
+	return body
+}
+
+// firstOfText finds the first letter or digit of the payload's first text value that
+// begins with one; -1 when there is none.
+func firstOfText(body []byte) int {
 	start := max(bytes.Index(body, []byte(`"payload`)), 0)
 	for i := start; i+2 < len(body); i++ {
 		if body[i] != ':' || body[i+1] != '"' {
 			continue
 		}
-		switch c := body[i+2]; {
-		case c >= 'a' && c < 'z', c >= 'A' && c < 'Z', c >= '0' && c < '9':
-			body[i+2]++
-			return body
-		case c == 'z', c == 'Z', c == '9':
-			body[i+2]--
-			return body
+		if c := body[i+2]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			return i + 2
 		}
 	}
-	return append(body, ' ') // no text value: at least the bytes differ
+	return -1
 }
 
 func randomSecret() cybs.Secret {

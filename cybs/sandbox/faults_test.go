@@ -37,6 +37,14 @@ func TestEachFaultProducesWhatItSays(t *testing.T) {
 		sandbox.FaultOutOfOrder:         nil, // these have tests of their own
 		sandbox.FaultBurst:              nil,
 		sandbox.FaultSlowSender:         nil,
+		sandbox.FaultByteOrderMark:      cybs.ErrSignatureMismatch,
+		sandbox.FaultLineEnd:            cybs.ErrSignatureMismatch,
+		sandbox.FaultEscapedBody:        cybs.ErrSignatureMismatch,
+		sandbox.FaultCharset:            cybs.ErrSignatureMismatch,
+		sandbox.FaultCompressed:         cybs.ErrSignatureMismatch,
+		sandbox.FaultNoTimestamp:        cybs.ErrSignatureMismatch,
+		sandbox.FaultKeyText:            cybs.ErrSignatureMismatch,
+		sandbox.FaultSwappedKey:         cybs.ErrSignatureMismatch,
 	}
 	for _, fault := range sandbox.Faults() {
 		t.Run(string(fault), func(t *testing.T) {
@@ -67,7 +75,7 @@ func TestEachFaultProducesWhatItSays(t *testing.T) {
 				if json.Valid(got.Body) {
 					t.Errorf("body is JSON: %s", got.Body)
 				}
-			case sandbox.FaultTamperedBody, sandbox.FaultReencodedBody:
+			case sandbox.FaultTamperedBody, sandbox.FaultReencodedBody, sandbox.FaultLineEnd, sandbox.FaultEscapedBody:
 				if !json.Valid(got.Body) {
 					t.Errorf("body is no JSON: %s", got.Body)
 				}

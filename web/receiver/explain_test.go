@@ -32,6 +32,14 @@ func TestEveryFaultOfTheSandboxEndsOnItsRung(t *testing.T) {
 		sandbox.FaultStaleTimestamp:     cybs.RungTooOld,
 		sandbox.FaultFutureTimestamp:    cybs.RungTooNew,
 		sandbox.FaultTamperedBody:       cybs.RungNoExplanation,
+		sandbox.FaultByteOrderMark:      cybs.RungByteOrderMark,
+		sandbox.FaultLineEnd:            cybs.RungLineEnding,
+		sandbox.FaultEscapedBody:        cybs.RungReserialised,
+		sandbox.FaultCharset:            cybs.RungCharset,
+		sandbox.FaultCompressed:         cybs.RungCompressed,
+		sandbox.FaultNoTimestamp:        cybs.RungNoTimestamp,
+		sandbox.FaultKeyText:            cybs.RungKeyNotDecoded,
+		sandbox.FaultSwappedKey:         cybs.RungOtherKey,
 		// Taken, and therefore not explained.
 		sandbox.FaultReplacedKey: "", sandbox.FaultReencodedBody: "", sandbox.FaultDuplicate: "", sandbox.FaultNotJSON: "",
 		sandbox.FaultWrongContentType: "", sandbox.FaultOutOfOrder: "", sandbox.FaultBurst: "", sandbox.FaultSlowSender: "",
@@ -76,14 +84,20 @@ func TestEveryFaultOfTheSandboxEndsOnItsRung(t *testing.T) {
 	}
 }
 
-// neighbour makes another organization with a key.
-func (d *door) neighbour(t *testing.T, name, environment, keyID string) cybs.Key {
+// another makes another organization.
+func (d *door) another(t *testing.T, name, environment string) store.Organization {
 	t.Helper()
 	o, err := d.store.InsertOrganization(t.Context(), store.Organization{OrganizationID: name, Environment: environment, Name: name, MerchantID: name}, nil, audit())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.newKey(t, o.ID, keyID)
+	return o
+}
+
+// neighbour makes another organization with a key.
+func (d *door) neighbour(t *testing.T, name, environment, keyID string) cybs.Key {
+	t.Helper()
+	return d.newKey(t, d.another(t, name, environment).ID, keyID)
 }
 
 func TestRejectedDeliveriesAreExplainedByWhatIsStored(t *testing.T) {
