@@ -33,6 +33,7 @@ type outages struct {
 	store *store.Store
 	log   *slog.Logger
 	now   func() time.Time
+	alone bool
 	id    int64     // of this run
 	seen  time.Time // when the run was last recorded, by now
 
@@ -41,8 +42,8 @@ type outages struct {
 	pending map[store.ID]store.Refusals
 }
 
-func newOutages(st *store.Store, log *slog.Logger, now func() time.Time) *outages {
-	return &outages{store: st, log: log, now: now, open: make(map[string]*store.Refusals), pending: make(map[store.ID]store.Refusals)}
+func newOutages(cfg Config) *outages {
+	return &outages{store: cfg.Store, log: cfg.Log, now: cfg.Now, alone: cfg.Alone, open: make(map[string]*store.Refusals), pending: make(map[store.ID]store.Refusals)}
 }
 
 // turnAway answers 503 and remembers it: nothing was stored, and the sender is to try again.
@@ -77,8 +78,10 @@ func (o *outages) note(cause string, deliveries, healthChecks int64) {
 // begin records the start of this run.
 func (o *outages) begin(ctx context.Context) (err error) {
 	o.seen = o.now()
-	o.id, err = o.store.BeginRun(ctx, o.seen)
-	return err
+	if o.id, err = o.store.BeginRun(ctx, o.seen); err != nil || !o.alone {
+		return err
+	}
+	return o.store.SeeRun(ctx, o.id, o.seen, o.seen)
 }
 
 // run writes what happened until ctx ends, and once more then.

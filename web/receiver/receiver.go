@@ -65,6 +65,8 @@ type Config struct {
 	QuarantineEndpoint Bound
 	// RetryAfter is what a 503 asks the sender to wait. Zero means five seconds.
 	RetryAfter time.Duration
+	// Alone says that no other process can receive with this database: a run that did not end was killed. Otherwise that takes a while to find out.
+	Alone bool
 }
 
 // Receiver is the door. Make it with New, then Start, serve Handler, and Stop when the server has been shut down.
@@ -140,7 +142,7 @@ func New(cfg Config) (*Receiver, error) {
 	r.grouper = newGrouper(cfg, r.endpoints)
 	r.explainer, r.quarantine, r.tally = newExplainer(r), newQuarantine(cfg), newTally(cfg)
 	r.writer = newWriter(cfg, r.metrics, r.grouper)
-	r.outages = newOutages(cfg.Store, cfg.Log, cfg.Now)
+	r.outages = newOutages(cfg)
 	r.health = newHealth(cfg.Store, cfg.Log, cfg.Now, r.writer)
 	return r, nil
 }
