@@ -200,6 +200,7 @@ func (a *app) startSandbox(ctx context.Context) error {
 
 func (a *app) makeReceiver(context.Context) (err error) {
 	a.receiver, err = receiver.New(receiver.Config{
+		Alone: a.database.private != nil, // which is locked against a second program
 		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
 	})
 	return err
