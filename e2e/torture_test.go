@@ -10,7 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,51 +24,26 @@ import (
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
-// tortureRounds says how often the server is killed; `make torture` asks for more than the default.
+// longTorture is the variable by which `make torture` asks for more and longer than `make test` has time for.
+const longTorture = "TORTURE"
+
 const (
-	tortureRounds        = "TORTURE_ROUNDS"
-	defaultTortureRounds = 3
-	tortureSenders       = 12
-	acknowledgedPerRound = 300 // that many answers of 200 are waited for before each kill
-	failurePause         = 5 * time.Millisecond
+	tortureSenders = 12
+	failurePause   = 5 * time.Millisecond
+	// traceMark begins every trace id that the senders make: what else is stored is foreign.
+	traceMark = "trace-"
 )
 
-// TestNothingAnswered200IsLost posts notifications without pause while the server is killed with SIGKILL and started again. Each
-// notification is sent, byte for byte the same, until it was answered 200, as a sender does who cannot know what became of it.
-func TestNothingAnswered200IsLost(t *testing.T) {
-	t.Parallel()
-	rounds := defaultTortureRounds
-	if text := os.Getenv(tortureRounds); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil || rounds < 1 {
-			t.Fatalf("%s is %q: want a positive number", tortureRounds, text)
-		}
+// size is one of two, by how long the torture may take.
+func size[T any](short, long T) T {
+	if os.Getenv(longTorture) != "" {
+		return long
 	}
-	h := newTortured(t)
-	p := newProgram(t, h.dir, "ENCRYPTION_KEY="+h.encryptionKey, "LOG_LEVEL=warn")
-	p.start(t)
-	running := true
-	t.Cleanup(func() {
-		if running {
-			p.kill(t)
-		}
-	})
-	stop := h.sendWithoutPause(t, p)
-	for round := range rounds {
-		h.awaitAcknowledged(t, (round+1)*acknowledgedPerRound)
-		p.kill(t)
-		p.start(t)
-		h.sendTo(p.Receiver)
-	}
-	h.awaitAcknowledged(t, (rounds+1)*acknowledgedPerRound)
-	acknowledged := stop()
-	p.stop(t)
-	running = false
-	t.Logf("%d notifications answered 200, %d attempts failed, over %d kills", len(acknowledged), h.failed.Load(), rounds)
-	h.check(t, acknowledged)
+	return short
 }
 
-// tortured is the data folder of a server with one subscription, and what is sent to it.
+// tortured is a server with one subscription, and what is sent to it. Each notification is sent, byte for byte the same, until it was answered 200, as a
+// sender does who cannot know what became of it.
 type tortured struct {
 	dir           string
 	encryptionKey string
@@ -99,12 +75,52 @@ func newTortured(t *testing.T) *tortured {
 	if h.sealer, err = store.NewSealer(master); err != nil {
 		t.Fatal(err)
 	}
-	h.withStore(t, h.seed)
 	return h
 }
 
-// withStore runs fn on the server's private database while the server does not run.
-func (h *tortured) withStore(t *testing.T, fn func(*testing.T, *store.Store)) {
+// env is the environment of the server.
+func (h *tortured) env(more ...string) []string {
+	return append([]string{"ENCRYPTION_KEY=" + h.encryptionKey, "LOG_LEVEL=warn"}, more...)
+}
+
+// startPrivate starts a server with a private database in the folder, which has the subscription.
+func (h *tortured) startPrivate(t *testing.T) *program {
+	t.Helper()
+	h.withPrivate(t, h.seed)
+	p := newProgram(t, h.dir, h.env()...)
+	p.start(t)
+	h.killAtTheEnd(t, p)
+	return p
+}
+
+// killAtTheEnd lets no server outlive a test that failed.
+func (h *tortured) killAtTheEnd(t *testing.T, p *program) {
+	t.Helper()
+	t.Cleanup(func() {
+		select {
+		case <-p.exited:
+		default:
+			p.kill(t)
+		}
+	})
+}
+
+// withStore runs fn on a store of the database at an address.
+func (h *tortured) withStore(t *testing.T, url string, fn func(*testing.T, *store.Store)) {
+	t.Helper()
+	if _, err := migrations.Up(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), store.Config{URL: url, Sealer: h.sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fn(t, s)
+}
+
+// withPrivate runs fn on the server's private database while the server does not run.
+func (h *tortured) withPrivate(t *testing.T, fn func(*testing.T, *store.Store)) {
 	t.Helper()
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: filepath.Join(h.dir, "postgres"), AllowInstall: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -117,15 +133,7 @@ func (h *tortured) withStore(t *testing.T, fn func(*testing.T, *store.Store)) {
 			t.Errorf("stop the database: %v", err)
 		}
 	}()
-	if _, err := migrations.Up(t.Context(), server.URL()); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), store.Config{URL: server.URL(), Sealer: h.sealer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	fn(t, s)
+	h.withStore(t, server.URL(), fn)
 }
 
 func (h *tortured) seed(t *testing.T, s *store.Store) {
@@ -162,7 +170,7 @@ func (h *tortured) sendWithoutPause(t *testing.T, p *program) (stop func() []str
 	for i := range tortureSenders {
 		sending.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				trace := fmt.Sprintf("trace-%d-%d", i, n)
+				trace := fmt.Sprintf("%s%d-%d", traceMark, i, n)
 				if h.sendUntilAcknowledged(ctx, client, trace) {
 					acknowledged[i] = append(acknowledged[i], trace)
 				}
@@ -220,52 +228,82 @@ func (h *tortured) sendUntilAcknowledged(ctx context.Context, client *http.Clien
 	return false
 }
 
-func (h *tortured) awaitAcknowledged(t *testing.T, n int) {
+// awaitMore waits for so many more answers of 200.
+func (h *tortured) awaitMore(t *testing.T, n int64) {
 	t.Helper()
+	want := h.acknowledged.Load() + n
 	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
-	for h.acknowledged.Load() < int64(n) {
+	for h.acknowledged.Load() < want {
 		select {
 		case <-h.progress:
 		case <-deadline.C:
-			t.Fatalf("%d answered 200 within two minutes, want %d; %d attempts failed", h.acknowledged.Load(), n, h.failed.Load())
+			t.Fatalf("%d answered 200 within two minutes, want %d; %d attempts failed", h.acknowledged.Load(), want, h.failed.Load())
 		}
 	}
 }
 
-// check looks for everything that was acknowledged, in the database and grouped into notifications.
-func (h *tortured) check(t *testing.T, acknowledged []string) {
+// check looks for everything that was acknowledged, in the database and grouped into notifications, and for what was never sent.
+func (h *tortured) check(t *testing.T, s *store.Store, acknowledged []string) {
 	t.Helper()
-	h.withStore(t, func(t *testing.T, s *store.Store) {
-		rows, err := s.Pool().Query(t.Context(), `SELECT d.trace_id, count(*), count(n.id) FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id
-			WHERE d.verdict = 'verified' GROUP BY 1`)
-		if err != nil {
+	h.awaitGrouped(t, s)
+	rows, err := s.Pool().Query(t.Context(), `SELECT d.trace_id, count(*), count(n.id) FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id
+		WHERE d.verdict = 'verified' GROUP BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	stored, grouped := make(map[string]int), make(map[string]int)
+	for rows.Next() {
+		var trace string
+		var n, m int
+		if err := rows.Scan(&trace, &n, &m); err != nil {
 			t.Fatal(err)
 		}
-		defer rows.Close()
-		stored, grouped := make(map[string]int), make(map[string]int)
-		for rows.Next() {
-			var trace string
-			var n, m int
-			if err := rows.Scan(&trace, &n, &m); err != nil {
-				t.Fatal(err)
-			}
-			stored[trace], grouped[trace] = n, m
+		stored[trace], grouped[trace] = n, m
+		if n != 1 || !strings.HasPrefix(trace, traceMark) {
+			t.Errorf("%s is stored %d times; want what was sent, once", trace, n)
 		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, trace := range acknowledged {
+		if stored[trace] != 1 || grouped[trace] != 1 {
+			t.Errorf("%s was answered 200 and is stored %d times, in %d notifications; want 1 and 1", trace, stored[trace], grouped[trace])
 		}
-		for _, trace := range acknowledged {
-			if stored[trace] != 1 || grouped[trace] != 1 {
-				t.Errorf("%s was answered 200 and is stored %d times, in %d notifications; want 1 and 1", trace, stored[trace], grouped[trace])
-			}
+	}
+	var rejected int
+	if err := s.Pool().QueryRow(t.Context(), "SELECT count(*) FROM deliveries WHERE verdict = 'rejected'").Scan(&rejected); err != nil {
+		t.Fatal(err)
+	}
+	if rejected != 0 {
+		t.Errorf("%d deliveries were rejected, want none", rejected)
+	}
+	t.Logf("%d notifications answered 200, %d attempts failed", len(acknowledged), h.failed.Load())
+}
+
+// awaitGrouped waits for the work after the commits.
+func (h *tortured) awaitGrouped(t *testing.T, s *store.Store) {
+	t.Helper()
+	eventually(t, time.Minute, "everything to be grouped", func() error {
+		var waiting int
+		if err := s.Pool().QueryRow(t.Context(), "SELECT count(*) FROM grouping_queue").Scan(&waiting); err != nil {
+			return err
 		}
-		var waiting, rejected int
-		if err := s.Pool().QueryRow(t.Context(), "SELECT (SELECT count(*) FROM grouping_queue), (SELECT count(*) FROM deliveries WHERE verdict = 'rejected')").Scan(&waiting, &rejected); err != nil {
-			t.Fatal(err)
+		if waiting > 0 {
+			return fmt.Errorf("%d deliveries wait", waiting)
 		}
-		if waiting != 0 || rejected != 0 {
-			t.Errorf("%d deliveries wait for grouping and %d were rejected, want none", waiting, rejected)
-		}
+		return nil
 	})
+}
+
+// outages returns those of a kind that the console tells.
+func (h *tortured) outages(t *testing.T, s *store.Store, kind store.OutageKind) []store.Outage {
+	t.Helper()
+	list, err := s.ListOutages(t.Context(), time.Now().AddDate(0, 0, -1), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(list, func(o store.Outage) bool { return o.Kind != kind })
 }
