@@ -105,8 +105,16 @@ func describeBody(d store.Delivery) store.Description {
 // keep stores deliveries and groups them.
 func (a *archive) keep(list ...*store.Delivery) {
 	a.tb.Helper()
-	if _, err := a.Store.InsertDeliveries(a.tb.Context(), 1, list); err != nil {
+	results, err := a.Store.InsertDeliveries(a.tb.Context(), 1, list)
+	if err != nil {
 		a.tb.Fatal(err)
+	}
+	for i, r := range results {
+		if !r.Stored {
+			if err := a.Store.CountDuplicates(a.tb.Context(), []store.Duplicate{store.NewDuplicate(list[i])}); err != nil {
+				a.tb.Fatal(err)
+			}
+		}
 	}
 	for {
 		n, err := a.Store.GroupNext(a.tb.Context(), 100, func(d store.Delivery) store.Description {

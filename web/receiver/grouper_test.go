@@ -28,7 +28,7 @@ func TestNotificationSaysWhatItsDeliverySays(t *testing.T) {
 	want := store.Notification{
 		ID: d.only(t).ID, SubscriptionID: d.sub.ID, OrganizationID: d.sub.OrganizationID, ProductID: "tokenManagement", EventType: eventType, WebhookID: webhookID,
 		EventDate: "2026-11-22T10:00:00", EventOrganization: "child", ObjectID: "7435188899356405003091", Summary: "AUTHORIZED 100.00 USD · ORDER-1",
-		State: store.StateDelivered, Readable: true, DeliveryCount: 1, BodyBytes: len(n.body()),
+		State: store.StateDelivered, Readable: true, DeliveryCount: 1, BodyBytes: len(n.body()), Retries: 3,
 		Payload: []byte(`{"data": {"id": "7435188899356405003091", "card": {"number": "411111******1111"}, "status": "AUTHORIZED", "orderInformation": {"amountDetails": {"currency": "USD", "authorizedAmount": "100.00"}}, "clientReferenceInformation": {"code": "ORDER-1"}}, "organizationId": "child"}`),
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(store.Notification{}, "ReceivedAt", "LastDeliveryAt", "Fingerprint")); diff != "" {
