@@ -2,35 +2,118 @@ package web
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
-// lifeLine tells what happened to a notification, from its event to its last delivery, by what is stored and nothing else.
-func lifeLine(n store.Notification, list []store.Delivery) []ui.LifeStep {
-	var steps []ui.LifeStep
-	first := list[0]
-	if at := eventTime(n.EventDate); !at.IsZero() {
-		steps = append(steps, ui.LifeStep{Title: "Occurred", At: at, Detail: "By Cybersource's clock" + zoneRemark(n.EventDate) + "."})
-	} else if n.EventDate != "" {
-		steps = append(steps, ui.LifeStep{Title: "Occurred", Detail: readable(n.EventDate) + ", which is not a time we can read."})
-	}
-	if n.FirstRetryNumber > 0 {
-		steps = append(steps, ui.LifeStep{
-			Title: plural(n.FirstRetryNumber, "attempt", "attempts") + " lost", Tone: ui.Waiting,
-			Detail: fmt.Sprintf("The first that arrived says it is retry %d.", n.FirstRetryNumber),
-		})
-	}
-	steps = append(steps, firstDelivery(first)...)
-	for i, d := range list[1:] {
-		if missing := d.RetryNumber - list[i].RetryNumber - 1; missing > 0 {
-			steps = append(steps, ui.LifeStep{Title: plural(missing, "attempt", "attempts") + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("Between %s and %s.", lowerName(list[i]), lowerName(d))})
-		}
-		steps = append(steps, laterDelivery(d)...)
+// lifePart is some steps of a life-line that belong together, and when they are to be told.
+type lifePart struct {
+	at    time.Time
+	steps []ui.LifeStep
+}
+
+// lifeLine tells what happened to a notification, from its event to its last delivery and what is expected next, by what is stored and nothing else.
+func (n *shown) lifeLine(st retryStory, clock ui.Clock) []ui.LifeStep {
+	parts := append(n.lifeOfAttempts(st), aroundLife(st, clock)...)
+	parts = append(parts, n.lifeToCome(st)...)
+	slices.SortStableFunc(parts, func(a, b lifePart) int { return a.at.Compare(b.at) })
+	steps := occurred(n.EventDate)
+	for _, p := range parts {
+		steps = append(steps, p.steps...)
 	}
 	return steps
+}
+
+func occurred(eventDate string) []ui.LifeStep {
+	if eventDate == "" {
+		return nil
+	}
+	at := eventTime(eventDate)
+	if at.IsZero() {
+		return []ui.LifeStep{{Title: "Occurred", Detail: readable(eventDate) + ", which is not a time we can read."}}
+	}
+	return []ui.LifeStep{{Title: "Occurred", At: at, Detail: "By Cybersource's clock" + zoneRemark(eventDate) + "."}}
+}
+
+// lifeOfAttempts are those that arrived, and between them those that did not.
+func (n *shown) lifeOfAttempts(st retryStory) []lifePart {
+	var parts []lifePart
+	next := 0
+	for i, d := range n.deliveries {
+		if missing := lostAttempts(next, d.RetryNumber); missing != "" {
+			// Told where it was due, but before the attempt that proves it.
+			at := st.due(next)
+			if at.IsZero() || !at.Before(d.ReceivedAt) {
+				at = d.ReceivedAt.Add(-time.Nanosecond)
+			}
+			parts = append(parts, lifePart{at, []ui.LifeStep{{Title: missing + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("%s says so by its number.", attemptName(d))}}})
+		}
+		next = max(next, d.RetryNumber+1)
+		part := lifePart{at: d.ReceivedAt}
+		if i == 0 {
+			part.steps = firstDelivery(d)
+		} else {
+			part.steps = laterDelivery(d)
+		}
+		part.steps = append(part.steps, duplicates(d)...)
+		part.steps = append(part.steps, lostAnswer(d, n.deliveries[i+1:])...)
+		parts = append(parts, part)
+		if r, ok := st.releases[d.ID]; ok {
+			parts = append(parts, lifePart{r.At, []ui.LifeStep{released(d, r)}})
+		}
+	}
+	return parts
+}
+
+// lostAnswer says of an attempt that was answered 200 that Cybersource cannot have seen it, when a retry of a higher number came.
+func lostAnswer(d store.Delivery, later []store.Delivery) []ui.LifeStep {
+	if d.Answered != http.StatusOK {
+		return nil
+	}
+	i := slices.IndexFunc(later, func(other store.Delivery) bool { return other.RetryNumber > d.RetryNumber })
+	if i < 0 {
+		return nil
+	}
+	return []ui.LifeStep{{
+		Title: "The answer did not reach Cybersource", Tone: ui.Waiting,
+		Detail: fmt.Sprintf("%s came although %s was answered 200: the answer was lost on its way, or came too late.", attemptName(later[i]), lowerName(d)),
+	}}
+}
+
+func released(d store.Delivery, r store.Release) ui.LifeStep {
+	return ui.LifeStep{
+		Title: attemptName(d) + " released", At: r.At, Tone: ui.Good,
+		Detail: fmt.Sprintf("By %s, after it was judged again. It had been rejected: %s.", r.Actor, lowerFirst(reasonOf(r.FirstReason).text)),
+	}
+}
+
+// lifeToCome is what is expected of Cybersource, or was in vain.
+func (n *shown) lifeToCome(st retryStory) []lifePart {
+	if n.State == store.StateDelivered || n.Next.At.IsZero() {
+		if n.State == store.StateExhausted {
+			return []lifePart{{n.LastDeliveryAt.Add(time.Nanosecond), []ui.LifeStep{{Title: "Retries used up", Tone: ui.Bad, Detail: "It was the last one of the policy."}}}}
+		}
+		return nil
+	}
+	name, number := attemptNumber(n.LastRetryNumber+1), attemptOf(n.LastRetryNumber+1, n.Retries)
+	step := ui.LifeStep{Title: number + " expected", At: n.Next.At, Tone: ui.Waiting, Planned: true, Detail: "By the retry policy at the time of the last attempt."}
+	switch n.State {
+	case store.StateOverdue:
+		step = ui.LifeStep{Title: number + " did not come", At: n.Next.At, Tone: ui.Waiting, Detail: "It was due then by the retry policy at the time of the last attempt."}
+	case store.StateHeld:
+		step = ui.LifeStep{Title: number + " held", At: n.Next.At, Tone: ui.Waiting, Detail: "It was due then. Cybersource sends it when the subscription is active again."}
+	case store.StateExhausted:
+		return []lifePart{
+			{n.Next.At, []ui.LifeStep{{Title: name + " did not come", At: n.Next.At, Tone: ui.Bad, Detail: "Nor did a later one."}}},
+			{n.Next.GivesUpAt, []ui.LifeStep{{Title: "Given up", At: n.Next.GivesUpAt, Tone: ui.Bad, Detail: "The time for all retries of the policy was over."}}},
+		}
+	case store.StateDelivered, store.StateRetrying:
+	}
+	return []lifePart{{n.Next.At, []ui.LifeStep{step}}}
 }
 
 // firstDelivery goes step by step; later ones are told in one.
@@ -43,23 +126,39 @@ func firstDelivery(d store.Delivery) []ui.LifeStep {
 	if source := sourceText(d); source != "" {
 		arrived.Detail += " from " + source
 	}
+	answer := ui.LifeStep{Title: "answered " + answerText(d.Answered), Tone: answerTone(d), At: d.ReceivedAt.Add(d.AnswerTime), Detail: "After " + ui.DurationText(d.AnswerTime) + "."}
+	if d.Answered != http.StatusOK {
+		answer.Title = "Rejected, stored and " + answer.Title
+		return append(steps, arrived, answer)
+	}
 	envelope := "the envelope is signed too"
 	if !d.EnvelopeSigned {
 		envelope = "the envelope is not signed"
 	}
-	steps = append(steps, arrived,
+	answer.Title = "Stored and " + answer.Title
+	return append(steps, arrived,
 		ui.LifeStep{Title: "Verified", Tone: ui.Good, Detail: orWord(d.Variant, "a variant not recorded") + "; " + envelope + "."},
-		ui.LifeStep{Title: "Stored and answered " + answerText(d.Answered), Tone: ui.Good, At: d.ReceivedAt.Add(d.AnswerTime), Detail: "After " + ui.DurationText(d.AnswerTime) + "."},
+		answer,
 		ui.LifeStep{Title: "Grouped", Tone: ui.Good, Detail: "Filed as one notification by subscription, event type, event date and payload."})
-	return append(steps, duplicates(d)...)
 }
 
 func laterDelivery(d store.Delivery) []ui.LifeStep {
 	step := ui.LifeStep{
-		Title: attemptName(d) + " arrived", Tone: ui.Good, At: d.ReceivedAt,
+		Title: attemptName(d) + " arrived", Tone: answerTone(d), At: d.ReceivedAt,
 		Detail: fmt.Sprintf("Verified, stored, and answered %s after %s.", answerText(d.Answered), ui.DurationText(d.AnswerTime)),
 	}
-	return append([]ui.LifeStep{step}, duplicates(d)...)
+	if d.Answered != http.StatusOK {
+		step.Detail = fmt.Sprintf("Rejected, stored, and answered %s after %s.", answerText(d.Answered), ui.DurationText(d.AnswerTime))
+	}
+	return []ui.LifeStep{step}
+}
+
+// answerTone is bad for what makes Cybersource try again.
+func answerTone(d store.Delivery) ui.Tone {
+	if d.Answered != http.StatusOK {
+		return ui.Bad
+	}
+	return ui.Good
 }
 
 func duplicates(d store.Delivery) []ui.LifeStep {

@@ -16,7 +16,8 @@ import (
 
 // notificationStatuses are what the list can be narrowed to, in the order of the menu.
 var notificationStatuses = []store.NotificationStatus{
-	store.OnlyDelivered, store.OnlyRetried, store.OnlyLostAttempts, store.OnlyUnreadable, store.OnlyTest, store.OnlyOpen,
+	store.OnlyDelivered, store.OnlyOpen, store.OnlyRetrying, store.OnlyOverdue, store.OnlyHeld, store.OnlyExhausted,
+	store.OnlyRetried, store.OnlyLostAttempts, store.OnlyUnreadable, store.OnlyTest,
 }
 
 // statusRejected is no status of notifications: what is rejected never becomes one, and has a list of its own.
@@ -35,7 +36,15 @@ func statusLabel(status store.NotificationStatus) string {
 	case store.OnlyTest:
 		return "Test"
 	case store.OnlyOpen:
-		return "Not delivered yet"
+		return "Not delivered"
+	case store.OnlyRetrying:
+		return "Retrying"
+	case store.OnlyOverdue:
+		return "Overdue"
+	case store.OnlyHeld:
+		return "Held"
+	case store.OnlyExhausted:
+		return "Exhausted"
 	}
 	return string(status)
 }
@@ -83,7 +92,7 @@ func (s *Server) notificationFilters(c echo.Context) (*filters, string, error) {
 		return nil, "", err
 	}
 	if f.status != "" && statusLabel(store.NotificationStatus(f.status)) == f.status {
-		f.refuse(statusParam, f.status, "It is delivered, retried, lost-attempts, unreadable, test, open or rejected.")
+		f.refuse(statusParam, f.status, "It is delivered, open, retrying, overdue, held, exhausted, retried, lost-attempts, unreadable, test or rejected.")
 		to = ""
 	}
 	f.values.Del(reasonParam) // of rejected deliveries alone
@@ -144,7 +153,7 @@ func (f *filters) notificationRow(n store.Notification) notifications.Row {
 		ID: n.ID.String(), Href: f.detail(paths.ShowNotification(n.ID.String())), ReceivedAt: n.ReceivedAt,
 		EventType: eventTypeText(n.EventType), Product: productName(n.ProductID), Summary: n.Summary, ObjectID: n.ObjectID,
 		Organization: f.scope.organizationName(n.OrganizationID), Subscription: f.scope.subscriptionName(n.SubscriptionID),
-		Deliveries: n.DeliveryCount, Badges: tellingBadges(notificationBadges(n)),
+		Deliveries: n.DeliveryCount, Badges: tellingBadges(notificationBadges(n)), Expected: rowExpected(n),
 	}
 	if _, ok := f.scope.subscription(n.SubscriptionID); ok {
 		row.SubscriptionHref = paths.ShowSubscription(n.SubscriptionID)
@@ -166,11 +175,7 @@ func notificationBadges(n store.Notification) []notifications.Badge {
 	if !n.Readable {
 		badges = append(badges, notifications.Badge{Tone: ui.Bad, Label: "Unreadable", Meaning: "Verified, but not in a form we know; kept and shown raw."})
 	}
-	state := notifications.Badge{Status: ui.Status(n.State)}
-	if retries := n.DeliveryCount - 1; retries > 0 {
-		state.Label = "after " + plural(retries, "retry", "retries")
-	}
-	badges = append(badges, state)
+	badges = append(badges, stateBadge(n))
 	if n.FirstRetryNumber > 0 {
 		badges = append(badges, notifications.Badge{
 			Tone: ui.Waiting, Label: plural(n.FirstRetryNumber, "attempt", "attempts") + " lost",

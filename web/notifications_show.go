@@ -36,7 +36,11 @@ func (s *Server) showNotification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	content, err := s.notificationTab(c, n)
+	story, err := s.readStory(c.Request().Context(), n)
+	if err != nil {
+		return err
+	}
+	content, err := s.notificationTab(c, n, story)
 	if err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func (s *Server) showNotification(c echo.Context) error {
 	page := s.page(c, eventTypeText(n.EventType), crumb("Notifications", n.filters.href(paths.Notifications)))
 	return s.render(c, http.StatusOK, notifications.ShowView(notifications.ShowPage{
 		Page: page, Badges: notificationBadges(n.Notification), Facts: n.facts(), Around: around, Link: s.consoleURL.Scheme + "://" + s.consoleURL.Host + path,
-		LifeLine: lifeLine(n.Notification, n.deliveries), Tabs: n.tabs(), Attempts: n.attempts(), Content: content,
+		LifeLine: n.lifeLine(story, s.clock(c)), Retry: n.retryPanel(story, s.clock(c)), Tabs: n.tabs(), Attempts: n.attempts(), Content: content,
 	}))
 }
 
@@ -187,7 +191,7 @@ func (s *Server) around(c echo.Context, n *shown) (notifications.Around, error) 
 	return around, nil
 }
 
-func (s *Server) notificationTab(c echo.Context, n *shown) (templ.Component, error) {
+func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (templ.Component, error) {
 	switch n.tab {
 	case headersTab:
 		return deliveries.HeadersPart(headerPairs(n.chosen)), nil
@@ -195,7 +199,10 @@ func (s *Server) notificationTab(c echo.Context, n *shown) (templ.Component, err
 		v, err := s.verification(c.Request().Context(), n.chosen, s.clock(c))
 		return deliveries.VerificationPart(v), err
 	case deliveriesTab:
-		return deliveries.AttemptsPart(n.attemptRows(s.clock(c))), nil
+		clock := s.clock(c)
+		attempts := n.attemptRows(clock)
+		attempts.Rows = n.withMissing(attempts.Rows, story)
+		return notifications.AttemptsPart(deliveries.AttemptsPart(attempts), n.drawn(story, clock)), nil
 	case recordTab:
 		return deliveries.RecordPart(recordText(&n.Notification, n.deliveries)), nil
 	}
@@ -210,7 +217,7 @@ func (n *shown) attemptRows(clock ui.Clock) deliveries.Attempts {
 	a := deliveries.Attempts{Clock: clock}
 	if n.FirstRetryNumber > 0 {
 		a.Lost = fmt.Sprintf("It was first seen as retry %d: %s never arrived here. Cybersource keeps no list of attempts; the retry number is the evidence.",
-			n.FirstRetryNumber, plural(n.FirstRetryNumber, "earlier attempt", "earlier attempts"))
+			n.FirstRetryNumber, "the "+lowerFirst(lostAttempts(0, n.FirstRetryNumber)))
 	}
 	for _, d := range n.deliveries {
 		a.Rows = append(a.Rows, deliveries.Attempt{
@@ -252,6 +259,7 @@ func notificationRecord(n store.Notification) map[string]any {
 		"product_id": n.ProductID, "event_type": n.EventType, "webhook_id": n.WebhookID, "event_date": n.EventDate,
 		"event_organization": n.EventOrganization, "object_id": n.ObjectID, "summary": n.Summary, "state": n.State, "readable": n.Readable,
 		"test": n.Test, "first_retry_number": n.FirstRetryNumber, "last_retry_number": n.LastRetryNumber, "delivery_count": n.DeliveryCount,
+		"retries_of": n.Retries, "next_attempt_at": stamp(n.Next.At), "overdue_at": stamp(n.Next.OverdueAt), "gives_up_at": stamp(n.Next.GivesUpAt),
 		"last_delivery_at": stamp(n.LastDeliveryAt), "fingerprint": hex.EncodeToString(n.Fingerprint), "body_bytes": n.BodyBytes,
 	}
 }

@@ -37,8 +37,8 @@ func TestANotificationShowsItsWholeLife(t *testing.T) {
 		life = append(life, e.Text())
 	}
 	want := []string{
-		"Occurred", "1 attempt lost", "Signed and sent", "Arrived", "Verified", "Stored and answered 200 OK", "Grouped", "Same request again, 1 time",
-		"1 attempt lost", "Retry 3 arrived",
+		"Occurred", "First attempt lost", "Signed and sent", "Arrived", "Verified", "Stored and answered 200 OK", "Grouped", "Same request again, 1 time",
+		"The answer did not reach Cybersource", "Retry 2 lost", "Retry 3 arrived",
 	}
 	if diff := cmp.Diff(want, life); diff != "" {
 		t.Errorf("life-line (-want +got):\n%s", diff)

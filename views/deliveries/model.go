@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -71,16 +72,24 @@ type Attempt struct {
 	LastDuplicateAt time.Time
 	// Current marks the one whose body, headers and verification the other tabs show.
 	Current bool
+	// Missing attempts never arrived, or have not yet: only Name, Verdict and DueAt are known of them. A zero DueAt is not known either.
+	Missing bool
+	DueAt   time.Time
 }
 
-var attemptColumns = []ui.Column{
-	{Label: "Attempt"},
-	{Label: "Arrived"},
-	{Label: "Verdict"},
-	{Label: "Answered", Numeric: true},
-	{Label: "Trace id"},
-	{Label: "Source", Wide: true},
-	{Label: "Duplicates", Numeric: true},
+// columns leave out that of duplicates where there are none.
+func (a Attempts) columns() []ui.Column {
+	columns := []ui.Column{
+		{Label: "Attempt"}, {Label: "Arrived"}, {Label: "Verdict"}, {Label: "Answered", Numeric: true}, {Label: "Trace id"}, {Label: "Source", Wide: true},
+	}
+	if a.duplicates() {
+		columns = append(columns, ui.Column{Label: "Duplicates", Numeric: true})
+	}
+	return columns
+}
+
+func (a Attempts) duplicates() bool {
+	return slices.ContainsFunc(a.Rows, func(d Attempt) bool { return d.Duplicates > 0 })
 }
 
 // tlsVersion is the version alone; the cipher suite is its tip.

@@ -51,6 +51,13 @@ type Row struct {
 	SubscriptionHref  string
 	Deliveries        int
 	Badges            []Badge
+	Expected          Expected
+}
+
+// Expected is what a row waits for: a few words, and a time that may be zero.
+type Expected struct {
+	Text string
+	At   time.Time
 }
 
 // Badge is one word about a notification. When Status is set it is a word of the

@@ -19,7 +19,9 @@ type ShowPage struct {
 	// Link is the whole address of this page, for copying.
 	Link     string
 	LifeLine []ui.LifeStep
-	Tabs     []ui.Tab
+	// Retry is nil for what was answered 200 at its first attempt: there is nothing to tell.
+	Retry *Retry
+	Tabs  []ui.Tab
 	// Attempts choose the delivery that the tabs show; empty when there is only one.
 	Attempts []ui.Tab
 	// Content is what the chosen tab shows.
