@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -85,27 +86,44 @@ func (h *tortured) postmaster(t *testing.T) int {
 func (h *tortured) backend(t *testing.T) int {
 	t.Helper()
 	var pid int
-	postmaster := strconv.Itoa(h.postmaster(t))
 	eventually(t, time.Minute, "a backend", func() error {
-		all, err := filepath.Glob("/proc/[0-9]*/stat")
-		if err != nil {
-			return err
-		}
-		for _, file := range all {
-			stat, err := os.ReadFile(file)
-			if err != nil {
-				continue // it has ended
-			}
-			fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-			title, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-			if err == nil && len(fields) > 1 && fields[1] == postmaster && strings.Contains(string(title), "switchboard switchboard") {
-				pid, err = strconv.Atoi(filepath.Base(filepath.Dir(file)))
-				return err
+		for _, child := range childrenOf(h.postmaster(t)) {
+			title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
+			if err == nil && strings.Contains(string(title), "switchboard switchboard") {
+				pid = child
+				return nil
 			}
 		}
 		return os.ErrNotExist
 	})
 	return pid
+}
+
+// postgresProcesses are the postmaster and its children.
+func (h *tortured) postgresProcesses(t *testing.T) []int {
+	t.Helper()
+	postmaster := h.postmaster(t)
+	return append([]int{postmaster}, childrenOf(postmaster)...)
+}
+
+func childrenOf(parent int) []int {
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil // the pattern is constant
+	}
+	var pids []int
+	for _, file := range all {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func killProcess(t *testing.T, pid int) {

@@ -54,6 +54,7 @@ type tortured struct {
 	receiver      atomic.Pointer[string] // address
 	acknowledged  atomic.Int64
 	failed        atomic.Int64
+	slowest       atomic.Int64  // duration of the attempt that took longest
 	progress      chan struct{} // after each answer of 200
 }
 
@@ -209,7 +210,9 @@ func (h *tortured) sendUntilAcknowledged(ctx context.Context, client *http.Clien
 			return false
 		}
 		req.Header.Set("v-c-signature", cybs.Sign(h.key, time.Now(), []byte(payload)))
+		begun := time.Now()
 		res, err := client.Do(req)
+		h.took(time.Since(begun))
 		if err != nil {
 			h.failed.Add(1) // the server is being killed or started
 			continue
@@ -226,6 +229,16 @@ func (h *tortured) sendUntilAcknowledged(ctx context.Context, client *http.Clien
 		h.failed.Add(1)
 	}
 	return false
+}
+
+// took notes how long an attempt took.
+func (h *tortured) took(d time.Duration) {
+	for {
+		slowest := h.slowest.Load()
+		if int64(d) <= slowest || h.slowest.CompareAndSwap(slowest, int64(d)) {
+			return
+		}
+	}
 }
 
 // awaitMore waits for so many more answers of 200.

@@ -1,0 +1,341 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/embedded"
+	"github.com/switchboardhq/switchboard/web/receiver"
+)
+
+// startDatabase starts a Postgres that the test has in its hands, with the subscription in it.
+func (h *tortured) startDatabase(t *testing.T) *embedded.Server {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: filepath.Join(h.dir, "postgres"), AllowInstall: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if err := server.Stop(ctx); err != nil {
+			t.Errorf("stop the database: %v", err)
+		}
+	})
+	h.withStore(t, server.URL(), h.seed)
+	return server
+}
+
+// startWith starts a server with a database at an address.
+func (h *tortured) startWith(t *testing.T, url string) *program {
+	t.Helper()
+	p := newProgram(t, filepath.Join(h.dir, "server"), h.env("DATABASE_URL="+url)...)
+	p.start(t)
+	h.killAtTheEnd(t, p)
+	return p
+}
+
+// TestTortureCutConnections cuts connections to Postgres under load: before a batch was sent, after it was sent, and after it was committed and before
+// that was told.
+func TestTortureCutConnections(t *testing.T) {
+	t.Parallel()
+	h := newTortured(t)
+	database := h.startDatabase(t)
+	between := newCutter(t, database.URL())
+	p := h.startWith(t, between.url)
+	begun := residentMemory(t, p)
+	stop := h.sendWithoutPause(t, p)
+	h.awaitMore(t, acknowledgedPerRound)
+	for range size[int64](30, 3000) {
+		between.cutNext()
+		h.awaitMore(t, 5)
+	}
+	h.awaitMore(t, acknowledgedPerRound)
+	acknowledged, most := stop(), residentMemory(t, p)
+	p.stop(t)
+	wantBounded(t, begun, most)
+	for how, n := range between.made() {
+		t.Logf("%d connections were cut %s", n, how)
+		if n == 0 {
+			t.Errorf("no connection was cut %s", how)
+		}
+	}
+	h.withStore(t, database.URL(), func(t *testing.T, s *store.Store) { h.check(t, s, acknowledged) })
+}
+
+// TestTortureTerminatedBackends ends all of the server's connections from the side of Postgres, again and again.
+func TestTortureTerminatedBackends(t *testing.T) {
+	t.Parallel()
+	h := newTortured(t)
+	database := h.startDatabase(t)
+	p := h.startWith(t, database.URL())
+	stop := h.sendWithoutPause(t, p)
+	h.withStore(t, database.URL(), func(t *testing.T, s *store.Store) {
+		for range size(10, 300) {
+			h.awaitMore(t, 50)
+			if _, err := s.Pool().Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.awaitMore(t, acknowledgedPerRound)
+		acknowledged := stop()
+		p.stop(t)
+		h.check(t, s, acknowledged)
+	})
+}
+
+// TestTorturePausedPostgres stops every process of Postgres for a while, as a machine does that is frozen: nothing fails, nothing answers.
+func TestTorturePausedPostgres(t *testing.T) {
+	t.Parallel()
+	h := newTortured(t)
+	database := h.startDatabase(t)
+	p := h.startWith(t, database.URL())
+	begun := residentMemory(t, p)
+	stop := h.sendWithoutPause(t, p)
+	h.awaitMore(t, acknowledgedPerRound)
+	resume := h.pausePostgres(t)
+	paused := time.Now()
+	_, health := receiver.EndpointURLs("http://"+p.Receiver, h.token)
+	most := 0
+	for time.Since(paused) < size(9*time.Second, time.Minute) {
+		most = max(most, residentMemory(t, p))
+		wait(t, 500*time.Millisecond)
+	}
+	if status := getStatus(t, health); status != http.StatusServiceUnavailable {
+		t.Errorf("the health URL answers %d while the database stands still, want 503", status)
+	}
+	resume()
+	resumed := time.Now()
+	h.awaitMore(t, acknowledgedPerRound)
+	t.Logf("%v after Postgres went on %d notifications were taken", time.Since(resumed).Round(time.Millisecond), acknowledgedPerRound)
+	acknowledged := stop()
+	wantBounded(t, begun, most)
+	if slowest := time.Duration(h.slowest.Load()); slowest > 20*time.Second {
+		t.Errorf("the slowest answer took %v, want a 503 after some seconds", slowest)
+	}
+	h.withStore(t, database.URL(), func(t *testing.T, s *store.Store) {
+		eventually(t, time.Minute, "the console to tell of it", func() error {
+			for _, o := range h.outages(t, s, store.OutageRefused) {
+				if o.Cause == "database" && o.Deliveries > 0 && o.HealthChecks > 0 && o.To.Sub(o.From) > 2*time.Second {
+					return nil
+				}
+			}
+			return errors.New("no outage of the database is told")
+		})
+		p.stop(t)
+		h.check(t, s, acknowledged)
+	})
+}
+
+// pausePostgres stops the postmaster and all its children until the returned function is called.
+func (h *tortured) pausePostgres(t *testing.T) (resume func()) {
+	t.Helper()
+	all := h.postgresProcesses(t)
+	send := func(signal syscall.Signal) {
+		for _, pid := range all {
+			_ = syscall.Kill(pid, signal) // one that has ended meanwhile needs nothing
+		}
+	}
+	send(syscall.SIGSTOP)
+	resume = sync.OnceFunc(func() { send(syscall.SIGCONT) })
+	t.Cleanup(resume)
+	return resume
+}
+
+func getStatus(t *testing.T, address string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	response, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return response.StatusCode
+}
+
+// wait lets time pass that is itself the torture.
+func wait(t *testing.T, d time.Duration) {
+	t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
+}
+
+// cutter stands between the server and Postgres and cuts connections when it is told to.
+type cutter struct {
+	url      string
+	target   string // socket of Postgres
+	listener net.Listener
+	serving  sync.WaitGroup
+	pending  atomic.Int64
+	done     [len(waysToCut)]atomic.Int64
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+var waysToCut = [...]string{"before a batch was sent", "when a batch was sent", "when a batch was committed"}
+
+// batchBytes is what only a batch of deliveries is longer than, of all that the server sends at once.
+const batchBytes = 1200
+
+func newCutter(t *testing.T, databaseURL string) *cutter {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := ".s.PGSQL." + u.Query().Get("port")
+	dir, err := os.MkdirTemp("", "cut-") // short: the path of a socket has little room
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{target: filepath.Join(u.Query().Get("host"), socket), conns: make(map[net.Conn]bool)}
+	if c.listener, err = (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(dir, socket)); err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("host", dir)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	c.url = u.String()
+	c.serving.Go(func() { c.serve(t) })
+	t.Cleanup(func() {
+		c.close(t)
+		_ = os.RemoveAll(dir) // a folder left in the temporary one harms nobody
+	})
+	return c
+}
+
+func (c *cutter) serve(t *testing.T) {
+	for {
+		client, err := c.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		server, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "unix", c.target)
+		if err != nil {
+			_ = client.Close() // as Postgres itself would
+			continue
+		}
+		c.mu.Lock()
+		c.conns[client], c.conns[server] = true, true
+		c.mu.Unlock()
+		replies := make(chan struct{}, 1)
+		var mute atomic.Bool
+		c.serving.Go(func() { c.back(client, server, replies, &mute) })
+		c.serving.Go(func() { c.forth(client, server, replies, &mute) })
+	}
+}
+
+// forth passes on what the server says to Postgres, and cuts where it is told to.
+func (c *cutter) forth(client, server net.Conn, replies <-chan struct{}, mute *atomic.Bool) {
+	defer c.cut(client, server)
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		way := -1
+		if n > batchBytes && c.pending.Add(-1) >= 0 {
+			way = rand.IntN(len(waysToCut)) //nolint:gosec // nothing depends on nobody guessing it
+		} else if n > batchBytes {
+			c.pending.Add(1)
+		}
+		if way >= 0 {
+			c.done[way].Add(1)
+		}
+		if way == 0 {
+			return
+		}
+		if way == 2 {
+			select { // of before
+			case <-replies:
+			default:
+			}
+			mute.Store(true)
+		}
+		if _, err := server.Write(buffer[:n]); err != nil || way == 1 {
+			return
+		}
+		if way == 2 {
+			<-replies // the commit is done, or Postgres is gone
+			return
+		}
+	}
+}
+
+// back passes on what Postgres says, unless that is to stay unheard.
+func (c *cutter) back(client, server net.Conn, replies chan<- struct{}, mute *atomic.Bool) {
+	defer close(replies)
+	defer c.cut(client, server)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		if mute.Load() {
+			replies <- struct{}{}
+			return
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (c *cutter) cut(conns ...net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range conns {
+		_ = conn.Close() // the other direction may have closed it
+		delete(c.conns, conn)
+	}
+}
+
+// cutNext cuts the connection that sends the next batch.
+func (c *cutter) cutNext() { c.pending.Add(1) }
+
+func (c *cutter) made() map[string]int64 {
+	made := make(map[string]int64)
+	for i := range c.done {
+		made[waysToCut[i]] = c.done[i].Load()
+	}
+	return made
+}
+
+func (c *cutter) close(t *testing.T) {
+	if err := c.listener.Close(); err != nil {
+		t.Error(err)
+	}
+	c.mu.Lock()
+	for conn := range c.conns {
+		_ = conn.Close() // to end who reads from it
+	}
+	c.mu.Unlock()
+	c.serving.Wait()
+}
