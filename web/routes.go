@@ -96,6 +96,8 @@ func (s *Server) operateRoutes(in table) {
 	in.post(paths.RefreshSubscription, s.refreshSubscription, editor)
 	in.get(paths.DeleteSubscription, s.confirmDeleteSubscription, editor)
 	in.post(paths.DeleteSubscription, s.deleteSubscription, editor)
+	in.get(paths.SubscriptionSecurity, s.confirmSecurityDeed, editor)
+	in.post(paths.SubscriptionSecurity, s.doSecurityDeed, editor)
 }
 
 func (s *Server) administerRoutes(in table) {

@@ -253,6 +253,11 @@ func (s *Server) ensureSignatureKey(ctx context.Context, client *cybs.Client, o 
 	if _, ok := currentKey(keys, s.now()); ok {
 		return nil
 	}
+	return s.makeSignatureKey(ctx, client, o, audit)
+}
+
+// makeSignatureKey has Cybersource make a key and keeps it. It overrides the present one at once. The error may be a callError.
+func (s *Server) makeSignatureKey(ctx context.Context, client *cybs.Client, o store.Organization, audit store.AuditEntry) error {
 	audit.Action, audit.Outcome = "signature_key.create", store.OutcomeStarted
 	audit.ObjectKind, audit.ObjectName, audit.OrganizationID = "signature_key", o.OrganizationID, o.ID
 	auditID, err := s.store.InsertAudit(ctx, audit)

@@ -18,6 +18,7 @@ import (
 const (
 	tabActivity      = "activity"
 	tabConfiguration = "configuration"
+	tabSecurity      = "security"
 	tabHistory       = "history"
 	tabAnswer        = "answer"
 
@@ -75,6 +76,8 @@ func (s *Server) renderSubscription(c echo.Context, status int, v store.Subscrip
 	switch tab {
 	case tabConfiguration:
 		show.Configuration, err = s.configurationOf(ctx, v, o)
+	case tabSecurity:
+		show.Security, err = s.securityTab(c, p.Clock, v)
 	case tabHistory:
 		show.History, err = s.historyOf(ctx, v)
 	case tabAnswer:
@@ -95,7 +98,7 @@ func (s *Server) renderSubscription(c echo.Context, status int, v store.Subscrip
 
 func subscriptionTabs(id int64, current string) []ui.Tab {
 	tabs := []ui.Tab{{Label: "Activity", Href: paths.ShowSubscription(id), Current: current == tabActivity}}
-	for _, t := range []struct{ tab, label string }{{tabConfiguration, "Configuration"}, {tabHistory, "History"}, {tabAnswer, "Cybersource’s answer"}} {
+	for _, t := range []struct{ tab, label string }{{tabConfiguration, "Configuration"}, {tabSecurity, "Security"}, {tabHistory, "History"}, {tabAnswer, "Cybersource’s answer"}} {
 		tabs = append(tabs, ui.Tab{Label: t.label, Href: paths.ShowSubscriptionTab(id, t.tab), Current: current == t.tab})
 	}
 	return tabs

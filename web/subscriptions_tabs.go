@@ -117,7 +117,7 @@ func (s *Server) configurationOf(ctx context.Context, v store.Subscription, o st
 			{Name: "Security", Value: securityName(v.SecurityType) + " (" + v.SecurityType + ")"},
 			{Name: "Scope", Value: scopeName(v.Scope)},
 		},
-		Policy: policyPairs(v.RetryPolicy), Schedule: retrySchedule(retryPolicyOf(v.RetryPolicy)),
+		Policy: retryPairs(v.RetryPolicy), Schedule: retrySchedule(retryPolicyOf(v.RetryPolicy)),
 		URLNote: "The addresses are made for this subscription alone and cannot be guessed.",
 	}
 	if v.EndpointToken != "" {
@@ -143,7 +143,7 @@ func scopeName(scope string) string {
 	}
 }
 
-func policyPairs(p store.RetryPolicy) []ui.Pair {
+func retryPairs(p store.RetryPolicy) []ui.Pair {
 	interval, unit := strconv.Itoa(p.Interval), " min"
 	if p.Algorithm == "GEOMETRIC" {
 		unit = " times"
@@ -235,6 +235,8 @@ func actionWord(action string) string {
 		return "Test notification asked for"
 	case "subscription.delete":
 		return "Deleted"
+	case "subscription.rotate_client":
+		return "OAuth client rotated"
 	}
 	return action
 }

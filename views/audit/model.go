@@ -60,6 +60,9 @@ func Title(action string) string {
 		"subscription.create": "Subscription created", "subscription.update": "Subscription changed", "subscription.activate": "Subscription activated",
 		"subscription.deactivate": "Subscription deactivated", "subscription.delete": "Subscription deleted", "subscription.test": "Test notification asked for",
 		"rejected.judge": "Rejected deliveries judged again", "rejected.release": "Rejected deliveries released", "rejected.discard": "Rejected deliveries discarded",
+		"subscription.rotate_client": "OAuth client rotated", "oauth_client.create": "OAuth client made", "oauth_client.store": "OAuth client stored",
+		"oauth_client.retire": "OAuth client retired", "mle_key.create": "Encryption certificate made", "mle_key.retire": "Encryption certificate retired",
+		"assertion_certificate.create": "Assertion certificate added", "assertion_certificate.retire": "Assertion certificate retired",
 		"signature_key.create": "Digital signature key made", "playground.send": "Sandbox event sent", "playground.trickle": "Sandbox trickle changed",
 	}
 	if title, ok := words[action]; ok {

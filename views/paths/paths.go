@@ -31,6 +31,8 @@ const (
 	TestSubscription       = "/subscriptions/:id/test"
 	RefreshSubscription    = "/subscriptions/:id/refresh"
 	DeleteSubscription     = "/subscriptions/:id/delete"
+	// SubscriptionSecurity asks (GET) before something is done (POST) about a credential.
+	SubscriptionSecurity = "/subscriptions/:id/security/:deed"
 
 	Notifications     = "/notifications"
 	LiveNotifications = "/notifications/live"
@@ -103,6 +105,11 @@ func RefreshSubscriptionOf(id int64) string { return fillID(RefreshSubscription,
 
 // DeleteSubscriptionOf asks before deleting (GET) and deletes (POST).
 func DeleteSubscriptionOf(id int64) string { return fillID(DeleteSubscription, id) }
+
+// SubscriptionSecurityDeed asks before something is done about a credential of a subscription (GET) and does it (POST).
+func SubscriptionSecurityDeed(id int64, deed string) string {
+	return ShowSubscription(id) + "/security/" + url.PathEscape(deed)
+}
 
 // ShowNotification is the page of one notification. The id is opaque to views: it
 // carries the time by which the partition is found.

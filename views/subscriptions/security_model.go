@@ -90,7 +90,7 @@ type ReviewCall struct {
 // SecurityTab says how deliveries of a subscription prove themselves, with the credentials for it.
 type SecurityTab struct {
 	Policy []ui.Pair
-	// Former and Pending explain what is accepted besides.
+	// Notices explain what is accepted besides.
 	Notices []Notice
 	// Edit leads to the form.
 	Edit ui.Action
@@ -135,7 +135,6 @@ type CredentialTime struct {
 type SecurityDeed struct {
 	Action, BackHref string
 	Hidden           []ui.Pair
-	Tone             ui.Tone
 	// Happens lists what will happen, one sentence each.
 	Happens []string
 	Notices []Notice

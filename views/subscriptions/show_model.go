@@ -16,6 +16,7 @@ type Show struct {
 	State         State
 	Activity      *Activity
 	Configuration *Configuration
+	Security      *SecurityTab
 	History       *History
 	Answer        *Answer
 }
