@@ -83,6 +83,10 @@ func isLockBusy(err error) bool {
 	return errors.As(err, &pgErr) && (pgErr.Code == "55P03" || pgErr.Code == "40P01")
 }
 
+// rowBytes is what a row that is too long for a page's quarter is brought down to by moving its longest values out of line: the body or payload, so that pages of
+// the heap hold many rows, and nothing else, as each value out of line costs a row of its own with an index.
+const rowBytes = 1000
+
 func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Time) (name string, created bool, err error) {
 	name = table + week.Format("_20060102")
 	var exists bool
@@ -101,8 +105,7 @@ func ensurePartition(ctx context.Context, tx pgx.Tx, table string, week time.Tim
 		fmt.Sprintf("WITH moved AS (DELETE FROM %s WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
 			pgx.Identifier{tableDefault(table)}.Sanitize(), low, high, partition),
 		fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", table, partition, low, high),
-		// Rows carry their bodies out of line, so that pages of the heap hold many rows.
-		fmt.Sprintf("ALTER TABLE %s SET (toast_tuple_target = 128)", partition),
+		fmt.Sprintf("ALTER TABLE %s SET (toast_tuple_target = %d)", partition, rowBytes),
 	} {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return name, false, mapError("make partition "+name, err)

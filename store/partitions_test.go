@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -139,5 +142,39 @@ func TestPartitionIsMadeUnderLoad(t *testing.T) {
 	}
 	if n, err := s.DefaultPartitionRows(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d rows without a week, %v; want none", n, err)
+	}
+}
+
+// A value out of line costs a row of its own with an index, when it is written and when it is read.
+func TestOnlyTheLongestValueOfARowLiesOutOfLine(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	if _, err := s.EnsurePartitions(t.Context(), monday, monday); err != nil {
+		t.Fatal(err)
+	}
+	a := newArrivals(t, s)
+	random := make([]byte, 5000)
+	_, _ = rand.Read(random)
+	d := a.at(monday, func(d *store.Delivery) {
+		d.Body, d.TraceID = random, strings.Repeat("trace", 10)
+		for i := range 12 {
+			d.Headers = append(d.Headers, store.Header{fmt.Sprint("X-Header-", i), strings.Repeat("value", 8)})
+		}
+	})
+	insert(t, s, d)
+	group(t, s, func(d store.Delivery) store.Description {
+		described := describe(d)
+		described.Summary, described.ObjectID = strings.Repeat("summary ", 20), strings.Repeat("object", 10)
+		described.Payload = []byte(`{"random":"` + hex.EncodeToString(random) + `"}`)
+		return described
+	})
+	for _, table := range []string{"deliveries", "notifications"} {
+		var toast string
+		if err := s.Pool().QueryRow(t.Context(), "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = (SELECT tableoid FROM "+table+")").Scan(&toast); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, s, "SELECT count(DISTINCT chunk_id) FROM "+toast); n != 1 {
+			t.Errorf("%s: %d values out of line, want the longest alone", table, n)
+		}
 	}
 }
