@@ -108,7 +108,8 @@ func (i *tokenIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.fetched++
 		away := i.away
 		answer = map[string]any{"keys": []any{
-			map[string]string{"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"}, map[string]string{"kty": "future"},
+			map[string]string{"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"},
+			map[string]string{"kty": "future"},
 			jose.JSONWebKey{Key: i.key.Public(), KeyID: i.kid, Algorithm: "ES256", Use: "sig"},
 		}}
 		i.mu.Unlock()
