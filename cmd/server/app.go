@@ -247,6 +247,7 @@ func (a *app) startConsole(ctx context.Context) error {
 	a.console, err = web.New(web.Config{
 		Store: a.store, Client: a.client, Sandbox: a.sandbox, Environment: a.cfg.Environment, ConsoleURL: a.consoleURL(),
 		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
+		Receiver:         a.receiverFacts(),
 		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
 		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(),
 	})
