@@ -72,15 +72,15 @@ func verdictSteps(v verdicts) []ui.LifeStep {
 		Title: "Rejected on arrival: " + whyText(v.first), Tone: ui.Bad, At: v.first.ReceivedAt, Detail: "Answered " + answerText(v.first.Answered) + ".",
 	}}
 	for _, j := range slices.Backward(v.later) {
-		text, tone := judgedText(j.Outcome, j.Reason, j.Rung)
-		step := ui.LifeStep{Tone: tone, At: j.JudgedAt, Detail: fmt.Sprintf("By %s: %s", j.Actor, readable(j.Why))}
+		found := outcomeOf(j.Outcome, j.Reason, j.Rung)
+		step := ui.LifeStep{Tone: found.Tone, At: j.JudgedAt, Detail: fmt.Sprintf("By %s: %s", j.Actor, readable(j.Why))}
 		switch j.Outcome {
 		case store.OutcomePasses:
 			step.Title = "Judged again: passes, with key " + orWord(readable(j.KeyID), "unknown")
 		case store.OutcomeRejected:
-			step.Title = "Judged again: still fails: " + text
+			step.Title = "Judged again: still fails: " + found.Text
 		case store.OutcomeNotJudged:
-			step.Title = "Not judged again: " + text
+			step.Title = "Not judged again: " + found.Text
 		}
 		if detail := readable(j.Detail); detail != "" && j.Outcome != store.OutcomePasses {
 			step.Detail += ". " + detail

@@ -148,8 +148,7 @@ func (s *Server) judgementPart(c echo.Context, j judgementShown) (rejected.Judge
 		return p, err
 	}
 	for _, sum := range sums {
-		after, tone := judgedText(sum.Outcome, sum.Reason, "")
-		p.Sums = append(p.Sums, rejected.SumRow{Before: reasonOf(sum.FirstReason).text, After: after, Tone: tone, Deliveries: ui.CountText(int64(sum.Deliveries), 0)})
+		p.Sums = append(p.Sums, rejected.SumRow{Before: reasonOf(sum.FirstReason).text, After: outcomeOf(sum.Outcome, sum.Reason, ""), Deliveries: ui.CountText(int64(sum.Deliveries), 0)})
 	}
 	return p, s.fillJudged(ctx, &p, j)
 }
@@ -248,17 +247,17 @@ func (j *judgementShown) tabs() []ui.Tab {
 	return tabs
 }
 
-// judgedText words an outcome; where it is known what explains a rejection, by that.
-func judgedText(outcome store.JudgedOutcome, reason, rung string) (string, ui.Tone) {
+// outcomeOf words an outcome; where it is known what explains a rejection, by that.
+func outcomeOf(outcome store.JudgedOutcome, reason, rung string) rejected.Outcome {
 	switch {
 	case outcome == store.OutcomePasses:
-		return "Passes", ui.Good
+		return rejected.Outcome{Tone: ui.Good, Word: "Passes"}
 	case outcome == store.OutcomeNotJudged:
-		return notJudgedText(reason), ui.Neutral
+		return rejected.Outcome{Word: "Not judged", Text: notJudgedText(reason)}
 	case rung != "":
-		return rungOf(rung).text, ui.Bad
+		return rejected.Outcome{Tone: ui.Bad, Word: "Still fails", Text: rungOf(rung).text}
 	}
-	return reasonOf(reason).text, ui.Bad
+	return rejected.Outcome{Tone: ui.Bad, Word: "Still fails", Text: reasonOf(reason).text}
 }
 
 // notJudgedText words why something cannot be judged again; the codes are the receiver's.
@@ -304,9 +303,8 @@ func (j *judgementShown) row(d store.JudgedDelivery) rejected.JudgedRow {
 	id := d.DeliveryID.String()
 	r := rejected.JudgedRow{
 		ID: id, ReceivedAt: d.DeliveryID.Time(), EventType: d.EventType, Before: reasonOf(d.FirstReason).text, Detail: readable(d.Detail),
-		KeyID: d.KeyID, Where: "In quarantine",
+		After: outcomeOf(d.Outcome, d.Reason, d.Rung), KeyID: d.KeyID, Where: "In quarantine",
 	}
-	r.After, r.Tone = judgedText(d.Outcome, d.Reason, d.Rung)
 	if d.FirstRung != "" {
 		r.Before = rungOf(d.FirstRung).text
 	}

@@ -81,7 +81,7 @@ func (f *filters) rejectedActions(c echo.Context, empty bool) []ui.Action {
 		notAdministrator = "Only administrators discard. You are " + withArticle(u.Role) + "."
 	}
 	return []ui.Action{
-		{Label: "Judged again", Href: paths.Judgements, Kind: ui.Quiet, Icon: ui.IconReplays},
+		{Label: "Earlier judgements", Href: paths.Judgements, Kind: ui.Quiet, Icon: ui.IconReplays},
 		{
 			Label: "Discard", Href: f.href(paths.DiscardRejected, sizeParam, "", liveParam, ""), Icon: ui.IconDelete, Reason: firstOf(notAdministrator, nothing),
 			Attrs: templ.Attributes{"data-testid": "discard"},

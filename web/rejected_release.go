@@ -31,7 +31,7 @@ func (s *Server) askRelease(c echo.Context, status int, j judgementShown, f *for
 	number := plural(j.Passing, "delivery", "deliveries")
 	return s.render(c, status, rejected.AskView(rejected.Ask{
 		Page:   s.page(c, "Release "+number, crumb("Rejected", paths.Rejected), crumb("Judged again", paths.Judgements), crumb(j.result(), paths.ShowJudgement(j.ID)), narrow()),
-		Action: paths.ReleaseOfJudgement(j.ID), Title: "This is what happens", What: j.facts(), TestID: "release-form",
+		Action: paths.ReleaseOfJudgement(j.ID), Title: "This is what happens", Tone: ui.Waiting, What: j.facts(), TestID: "release-form",
 		Happens: []string{
 			plural(j.Passing, "delivery leaves", "deliveries leave") + " quarantine and become notifications, in the order in which they arrived. Each is verified once more at that moment; what does not pass then stays.",
 			"Cybersource was answered 401 for them, so it may have sent them again, or still may. What belongs to the same notification joins it, and the same bytes are recognised as duplicates.",

@@ -19,8 +19,9 @@ type Ask struct {
 	// Action is where the form is sent, with Hidden and the answers.
 	Action string
 	Hidden []ui.Pair
-	// Title names what happens, line by line.
+	// Title names what happens, line by line; Tone says how much it matters.
 	Title   string
+	Tone    ui.Tone
 	Happens []string
 	// What says which deliveries are meant.
 	What []ui.Pair
@@ -82,24 +83,29 @@ type JudgementPart struct {
 
 // SumRow is how many went from one reason to one outcome.
 type SumRow struct {
-	Before, After string
-	Tone          ui.Tone
-	Deliveries    string
+	Before     string
+	After      Outcome
+	Deliveries string
+}
+
+// Outcome is what judging again came to: a word, and why where it failed.
+type Outcome struct {
+	Tone       ui.Tone
+	Word, Text string
 }
 
 // JudgedRow is one delivery, before and after.
 type JudgedRow struct {
-	ID, Href      string
-	ReceivedAt    time.Time
-	EventType     string
-	Before, After string
-	Detail        string
-	Tone          ui.Tone
-	KeyID         string
-	Subscription  string
+	ID, Href     string
+	ReceivedAt   time.Time
+	EventType    string
+	Before       string
+	After        Outcome
+	Detail       string
+	KeyID        string
+	Subscription string
 	// Where it is by now: in quarantine, released, discarded.
-	Where     string
-	WhereHref string
+	Where, WhereHref string
 }
 
 // Offer says what may be done with deliveries in quarantine by now.
