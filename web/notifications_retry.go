@@ -35,7 +35,7 @@ func (n *shown) uneventful() bool {
 	return n.State == store.StateDelivered && n.DeliveryCount == 1 && n.FirstRetryNumber == 0
 }
 
-// readStory reads what else happened from the first attempt to the last, or to now while another is expected.
+// readStory reads what else happened from the first attempt to the last, or to now while another may come.
 func (s *Server) readStory(ctx context.Context, n *shown) (st retryStory, err error) {
 	if n.uneventful() {
 		return st, nil
@@ -55,8 +55,11 @@ func (s *Server) readStory(ctx context.Context, n *shown) (st retryStory, err er
 	if from.IsZero() {
 		from = first.ReceivedAt
 	}
-	if n.State == store.StateDelivered {
+	switch {
+	case n.State == store.StateDelivered, n.State == store.StateExhausted && n.Next.At.IsZero():
 		to = n.LastDeliveryAt
+	case n.State == store.StateExhausted:
+		to = n.Next.GivesUpAt
 	}
 	if st.periods, err = s.store.ListStatusPeriods(ctx, n.SubscriptionID, from, to); err != nil {
 		return st, err

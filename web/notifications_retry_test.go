@@ -160,15 +160,15 @@ func TestLifeLineTellsWhatHappenedAround(t *testing.T) {
 	t.Parallel()
 	a := newArchive(t)
 	now := time.Now()
-	first := a.refused(now.Add(-30*time.Minute), "around", 0)
+	first := a.refused(now.Add(-12*time.Minute), "around", 0)
 	a.keep(first)
 	for minute := range 3 {
-		at := now.Add(time.Duration(minute-20) * time.Minute)
+		at := now.Add(time.Duration(minute-5) * time.Minute)
 		if err := a.Store.RecordHealthPing(t.Context(), store.HealthPing{EndpointID: a.Subscription.EndpointID, At: at, Method: http.MethodPost, Answered: http.StatusServiceUnavailable}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := a.Store.RecordRefusals(t.Context(), []store.Refusals{{ID: store.NewID(now.Add(-25 * time.Minute)), Cause: "database", First: now.Add(-25 * time.Minute), Last: now.Add(-22 * time.Minute), Deliveries: 4}}); err != nil {
+	if err := a.Store.RecordRefusals(t.Context(), []store.Refusals{{ID: store.NewID(now.Add(-8 * time.Minute)), Cause: "database", First: now.Add(-8 * time.Minute), Last: now.Add(-7 * time.Minute), Deliveries: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	a.status(a.Subscription, store.StatusSuspended)
@@ -181,8 +181,8 @@ func TestLifeLineTellsWhatHappenedAround(t *testing.T) {
 		return list
 	}
 	want := []string{
-		"Occurred", "Signed and sent", "Arrived", "Rejected, stored and answered 401 Unauthorized", "Retry 1 did not come", "Switchboard answered 503", "Health checks answered 503 Service Unavailable",
-		"Given up", "Subscription suspended", "Subscription active again",
+		"Occurred", "Signed and sent", "Arrived", "Rejected, stored and answered 401 Unauthorized", "Retry 1 of 3 did not come", "Switchboard answered 503", "Health checks answered 503 Service Unavailable",
+		"Subscription suspended", "Subscription active again",
 	}
 	if diff := cmp.Diff(want, titles(first)); diff != "" {
 		t.Errorf("life-line (-want +got):\n%s", diff)
@@ -196,7 +196,13 @@ func TestLifeLineTellsWhatHappenedAround(t *testing.T) {
 	if diff := cmp.Diff(want, titles(first)[:len(want)]); diff != "" {
 		t.Errorf("life-line once a retry came (-want +got):\n%s", diff)
 	}
-	plain := a.delivery(now.Add(-29*time.Minute), `{"n":"plain"}`)
+	old := a.refused(now.Add(-2*time.Hour), "given up", 0)
+	a.keep(old)
+	want = []string{"Occurred", "Signed and sent", "Arrived", "Rejected, stored and answered 401 Unauthorized", "Retry 1 did not come", "Given up"}
+	if diff := cmp.Diff(want, titles(old)); diff != "" {
+		t.Errorf("life-line of what was given up before all that (-want +got):\n%s", diff)
+	}
+	plain := a.delivery(now.Add(-8*time.Minute), `{"n":"plain"}`)
 	a.keep(plain)
 	want = []string{"Occurred", "Signed and sent", "Arrived", "Verified", "Stored and answered 200 OK", "Grouped"}
 	if diff := cmp.Diff(want, titles(plain)); diff != "" {

@@ -31,6 +31,23 @@ func gapBefore(steps []LifeStep, i int) string {
 	return "+" + DurationText(d)
 }
 
+// dateBefore is the date of step i where it is another one than that of the dated step before it: the times alone would mislead.
+func dateBefore(c Clock, steps []LifeStep, i int) string {
+	if steps[i].At.IsZero() {
+		return ""
+	}
+	const date = "2 Jan 2006"
+	for j := i - 1; j >= 0; j-- {
+		if !steps[j].At.IsZero() {
+			if this := c.in(steps[i].At).Format(date); this != c.in(steps[j].At).Format(date) {
+				return this
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
 // Probe is one health check in a ProbeStrip.
 type Probe struct {
 	Tone Tone

@@ -94,6 +94,22 @@ func TestTheLifeLineShowsGapsAndUnfoldsFailures(t *testing.T) {
 	}
 }
 
+func TestTheLifeLineNamesTheDayWhereItChanges(t *testing.T) {
+	t.Parallel()
+	steps := all(parse(t, ui.LifeLine(ui.Clock{Now: noon}, []ui.LifeStep{
+		{Title: "Sent", At: noon.Add(-13 * time.Hour)},
+		{Title: "Verified"},
+		{Title: "Retry", At: noon.Add(-11 * time.Hour)},
+		{Title: "Answered", At: noon.Add(-10 * time.Hour)},
+	})), "li")
+	date := noon.Format("2 Jan 2006")
+	for i, want := range []bool{false, false, true, false} {
+		if got := strings.Contains(content(steps[i]), date); got != want {
+			t.Errorf("step %d says %q; want the date in it: %t", i, content(steps[i]), want)
+		}
+	}
+}
+
 func TestAStripSpeaks(t *testing.T) {
 	t.Parallel()
 	steps := []ui.LifeStep{{Title: "Sent", Tone: ui.Good}, {Title: "Retry", Planned: true}}
