@@ -183,7 +183,10 @@ func (a *app) startSandbox(ctx context.Context) error {
 	}
 	var err error
 	if a.sandboxOrgs, err = sandboxOrganizations(a.cfg); err == nil {
-		a.sandbox, err = sandbox.New(sandboxConfig(a.cfg, a.sandboxOrgs, a.log))
+		config := sandboxConfig(a.cfg, a.sandboxOrgs, a.log)
+		if err = trustReceiver(&config, a.cfg); err == nil {
+			a.sandbox, err = sandbox.New(config)
+		}
 	}
 	if err == nil {
 		err = a.sandbox.Start(context.WithoutCancel(ctx)) // Stop ends it, after those who call it
@@ -202,6 +205,7 @@ func (a *app) makeReceiver(context.Context) (err error) {
 	a.receiver, err = receiver.New(receiver.Config{
 		Alone: a.database.private != nil, // which is locked against a second program
 		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
+		TLS: a.cfg.ReceiverTLS, Allow: a.cfg.ReceiverAllow, PublicURL: a.receiverURL(),
 	})
 	return err
 }
@@ -221,7 +225,9 @@ func (a *app) startReceiver(ctx context.Context) error {
 
 // openReceiver lets deliveries in.
 func (a *app) openReceiver(context.Context) error {
-	a.receiverDoor.serve(receiver.NewHTTPServer(a.receiver.Handler(), a.log), a.failed)
+	server := receiver.NewHTTPServer(a.receiver.Handler(), a.log)
+	server.TLSConfig = a.receiver.TLSConfig()
+	a.receiverDoor.serve(server, a.failed)
 	return nil
 }
 
@@ -248,7 +254,7 @@ func (a *app) startConsole(ctx context.Context) error {
 		Store: a.store, Client: a.client, Sandbox: a.sandbox, Environment: a.cfg.Environment, ConsoleURL: a.consoleURL(),
 		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
 		Receiver:         a.receiverFacts(),
-		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
+		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, SameNotification: a.receiver.SameNotification, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
 		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(),
 	})
 	if err != nil {

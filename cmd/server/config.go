@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/web/receiver"
 )
 
 // sandboxEnvironment is the one in which Cybersource is ours.
@@ -38,6 +39,8 @@ type Config struct {
 	AdminEmail         string                // "": a one-time link is printed
 	AdminPassword      secret
 	EncryptionKeys     []store.SealingKey // newest first; none: made and kept in DataDir
+	ReceiverTLS        receiver.TLSFiles  // zero: none of its own
+	ReceiverAllow      []netip.Prefix     // none: everybody
 	TrustedProxies     []netip.Prefix
 	Retention          time.Duration // 0: everything is kept
 	PgBinDir           string
@@ -88,6 +91,7 @@ func loadConfig(raw settings) (Config, error) {
 		CybsBaseURL: c.baseURL("CYBS_BASE_URL", raw.CybsBaseURL, true),
 		AdminEmail:  c.admin(raw), AdminPassword: secret(raw.AdminPassword),
 		EncryptionKeys: c.encryptionKeys(raw),
+		ReceiverTLS:    c.tlsFiles(raw), ReceiverAllow: c.sources("RECEIVER_ALLOW", raw.ReceiverAllow),
 		TrustedProxies: c.networks("TRUSTED_PROXIES", raw.TrustedProxies),
 		Retention:      c.days("RETENTION_DAYS", raw.RetentionDays),
 		PgBinDir:       raw.PgBinDir, PgInstall: c.oneOf("PG_INSTALL", raw.PgInstall, "yes", "no") == "yes",
@@ -248,4 +252,34 @@ func (c *checker) networks(variable, value string) []netip.Prefix {
 		list = append(list, prefix.Masked())
 	}
 	return list
+}
+
+// sources is networks with the preset of Cybersource's own addresses.
+func (c *checker) sources(variable, value string) []netip.Prefix {
+	var list []netip.Prefix
+	for text := range strings.SplitSeq(value, ",") {
+		found, err := receiver.ParseSources([]string{text})
+		if err != nil {
+			c.wrong(variable, text, "want an address, a network such as 10.0.0.0/8, or "+store.SourceCybersource)
+		}
+		list = append(list, found...)
+	}
+	return list
+}
+
+// tlsFiles checks that the receiver's TLS files go together and can be used now.
+func (c *checker) tlsFiles(raw settings) receiver.TLSFiles {
+	files := receiver.TLSFiles{Certificate: raw.ReceiverTLSCert, Key: raw.ReceiverTLSKey, ClientCA: raw.ReceiverClientCA}
+	switch {
+	case files == receiver.TLSFiles{}:
+	case files.Certificate == "":
+		c.wrong("RECEIVER_TLS_CERT", "", "want a PEM file, since RECEIVER_TLS_KEY or RECEIVER_CLIENT_CA is set")
+	case files.Key == "":
+		c.wrong("RECEIVER_TLS_KEY", "", "want a PEM file, since RECEIVER_TLS_CERT is set")
+	default:
+		if err := files.Check(); err != nil {
+			c.wrong("RECEIVER_TLS_CERT", files.Certificate, "want PEM files that can be used, but "+err.Error())
+		}
+	}
+	return files
 }

@@ -65,13 +65,17 @@ func TestEmptyVariableCountsAsNotSet(t *testing.T) {
 func TestListsAreRead(t *testing.T) {
 	t.Parallel()
 	key := func(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
-	cfg := mustLoad(t, nil, env{"ENCRYPTION_KEY": key(1) + ", " + key(2), "TRUSTED_PROXIES": "10.1.2.3/8, ::1,192.0.2.7"})
+	cfg := mustLoad(t, nil, env{"ENCRYPTION_KEY": key(1) + ", " + key(2), "TRUSTED_PROXIES": "10.1.2.3/8, ::1,192.0.2.7", "RECEIVER_ALLOW": "cybersource, 192.0.2.0/24"})
 	if len(cfg.EncryptionKeys) != 2 {
 		t.Errorf("%d keys, want 2", len(cfg.EncryptionKeys))
 	}
 	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("192.0.2.7/32")}
 	if !slices.Equal(cfg.TrustedProxies, want) {
 		t.Errorf("proxies = %v, want %v", cfg.TrustedProxies, want)
+	}
+	want = []netip.Prefix{netip.MustParsePrefix("198.241.206.21/32"), netip.MustParsePrefix("198.241.207.21/32"), netip.MustParsePrefix("192.0.2.0/24")}
+	if !slices.Equal(cfg.ReceiverAllow, want) {
+		t.Errorf("allowed = %v, want %v", cfg.ReceiverAllow, want)
 	}
 }
 
@@ -100,6 +104,7 @@ func TestEveryMistakeIsReportedTogether(t *testing.T) {
 		"CONSOLE_ADDR": "8080", "RECEIVER_ADDR": "127.0.0.1:9", "OPS_ADDR": "127.0.0.1:9", "SANDBOX_ADDR": "localhost:http",
 		"CONSOLE_URL": "example.com", "RECEIVER_URL": "https://u:geheim@example.com", "CYBS_BASE_URL": "ftp://example.com",
 		"DATABASE_URL": "postgres://u:geheim@host:port/x", "ADMIN_EMAIL": "ann", "TRUSTED_PROXIES": "10.0.0.0/8,nobody",
+		"RECEIVER_ALLOW": "cybersource,somebody", "RECEIVER_TLS_KEY": "/does/not/exist",
 		"LOG_LEVEL": "loud", "LOG_FORMAT": "xml", "PG_INSTALL": "maybe", "RETENTION_DAYS": "3", "SANDBOX_CREDENTIALS": "/does/not/exist",
 	}
 	_, err := load(nil, e)
@@ -109,7 +114,7 @@ func TestEveryMistakeIsReportedTogether(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	for _, variable := range []string{
 		"CONSOLE_ADDR", "OPS_ADDR", "SANDBOX_ADDR", "CONSOLE_URL", "RECEIVER_URL", "CYBS_BASE_URL", "DATABASE_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD",
-		"ENCRYPTION_KEY", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_INSTALL", "RETENTION_DAYS", "SANDBOX_CREDENTIALS",
+		"ENCRYPTION_KEY", "RECEIVER_ALLOW", "RECEIVER_TLS_CERT", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_INSTALL", "RETENTION_DAYS", "SANDBOX_CREDENTIALS",
 	} {
 		i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, variable+" ") })
 		if i < 0 || !strings.Contains(lines[i], "want ") {
@@ -175,7 +180,7 @@ func TestHelpListsEveryCommandAndVariable(t *testing.T) {
 		for _, want := range []string{
 			"server serve", "server migrate up", "server migrate down", "server migrate status", "server version", "server help",
 			"DATABASE_URL", "DATA_DIR", "CONSOLE_ADDR", "RECEIVER_ADDR", "SANDBOX_ADDR", "OPS_ADDR", "CONSOLE_URL", "RECEIVER_URL", "CYBS_ENVIRONMENT", "CYBS_BASE_URL",
-			"SANDBOX_CREDENTIALS", "ADMIN_EMAIL", "ADMIN_PASSWORD", "ENCRYPTION_KEY", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_BIN_DIR",
+			"SANDBOX_CREDENTIALS", "ADMIN_EMAIL", "ADMIN_PASSWORD", "ENCRYPTION_KEY", "RECEIVER_TLS_CERT", "RECEIVER_TLS_KEY", "RECEIVER_CLIENT_CA", "RECEIVER_ALLOW", "TRUSTED_PROXIES", "LOG_LEVEL", "LOG_FORMAT", "PG_BIN_DIR",
 			"--console-addr", "[127.0.0.1:8080]", "[.data]",
 		} {
 			if !strings.Contains(out.String(), want) {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -44,6 +46,33 @@ func sandboxConfig(cfg Config, organizations []sandbox.Organization, log *slog.L
 		Organizations: organizations, StateFile: filepath.Join(cfg.DataDir, sandboxStateFile), Logger: log.With("part", "sandbox"),
 		ActivationDelay: sandboxActivation, AllowPlainHTTP: true, InstantApproval: true,
 	}
+}
+
+// trustReceiver lets the built-in sandbox deliver to a receiver with TLS of its own, whoever signed its certificate, and shows it a client
+// certificate of the authority that is kept in DATA_DIR: RECEIVER_CLIENT_CA may name that.
+func trustReceiver(config *sandbox.Config, cfg Config) error {
+	if cfg.ReceiverTLS.Certificate == "" {
+		return nil
+	}
+	trusted, err := x509.SystemCertPool()
+	if err != nil {
+		trusted = x509.NewCertPool() // a machine without any: ours is enough
+	}
+	chain, err := os.ReadFile(cfg.ReceiverTLS.Certificate)
+	if err != nil {
+		return fmt.Errorf("let the sandbox trust the receiver: %w", err)
+	}
+	trusted.AppendCertsFromPEM(chain)
+	authority, err := sandbox.OpenAuthority(cfg.DataDir, time.Now())
+	if err != nil {
+		return err
+	}
+	shown, err := authority.Issue("Switchboard sandbox", time.Now())
+	if err != nil {
+		return err
+	}
+	config.ReceiverCAs, config.ClientCertificate = trusted, &shown
+	return nil
 }
 
 // serveSandbox runs the sandbox alone, for anybody's receiver, until ctx ends.

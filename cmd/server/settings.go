@@ -17,6 +17,10 @@ type settings struct {
 	AdminEmail         string `name:"admin-email" variable:"ADMIN_EMAIL" note:"a one-time link is printed" help:"first administrator"`
 	AdminPassword      string `name:"admin-password" variable:"ADMIN_PASSWORD" note:"a one-time link is printed" help:"the first administrator's password"`
 	EncryptionKey      string `name:"encryption-key" variable:"ENCRYPTION_KEY" note:"made in DATA_DIR for the private database, else required" help:"32 bytes in base64; a comma-separated list, newest first, rotates"`
+	ReceiverTLSCert    string `name:"receiver-tls-cert" variable:"RECEIVER_TLS_CERT" note:"no TLS of its own" help:"PEM file with the receiver's certificate chain; renewed files are taken over while it runs"`
+	ReceiverTLSKey     string `name:"receiver-tls-key" variable:"RECEIVER_TLS_KEY" note:"no TLS of its own" help:"PEM file with the private key of RECEIVER_TLS_CERT"`
+	ReceiverClientCA   string `name:"receiver-client-ca" variable:"RECEIVER_CLIENT_CA" note:"none" help:"PEM file with the authorities of client certificates, for endpoints that demand one"`
+	ReceiverAllow      string `name:"receiver-allow" variable:"RECEIVER_ALLOW" note:"everybody" help:"comma-separated addresses or networks that may deliver; cybersource stands for Cybersource's published ones"`
 	TrustedProxies     string `name:"trusted-proxies" variable:"TRUSTED_PROXIES" note:"none" help:"comma-separated addresses or networks whose X-Forwarded-For counts"`
 	RetentionDays      string `name:"retention-days" variable:"RETENTION_DAYS" default:"90" help:"how long deliveries and notifications are kept, at least 14; they go by whole weeks; 0 keeps them for ever"`
 	PgBinDir           string `name:"pg-bin-dir" variable:"PG_BIN_DIR" note:"searched for" help:"where postgres and initdb are"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"strings"
 
 	"github.com/switchboardhq/switchboard/cybs"
 )
@@ -10,7 +11,13 @@ import (
 func (a *app) consoleURL() string { return publicURL(a.cfg.ConsoleURL, a.consoleDoor) }
 
 // receiverURL is the receiver as Cybersource sees it.
-func (a *app) receiverURL() string { return publicURL(a.cfg.ReceiverURL, a.receiverDoor) }
+func (a *app) receiverURL() string {
+	local := publicURL(a.cfg.ReceiverURL, a.receiverDoor)
+	if a.cfg.ReceiverURL == "" && a.cfg.ReceiverTLS.Certificate != "" {
+		return "https" + strings.TrimPrefix(local, "http")
+	}
+	return local
+}
 
 func publicURL(configured string, d *door) string {
 	if configured != "" {
