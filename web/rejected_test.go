@@ -91,6 +91,9 @@ func TestEveryReasonSaysWhatItMeansAndWhatToDo(t *testing.T) {
 	for i, code := range []string{
 		receiver.ReasonSignatureMissing, receiver.ReasonSignatureMalformed, receiver.ReasonKeyUnknown, receiver.ReasonKeyEmpty, receiver.ReasonKeyExpired,
 		receiver.ReasonTimestampTooOld, receiver.ReasonTimestampTooNew, receiver.ReasonSignatureMismatch, receiver.ReasonEnvelopeMismatch,
+		receiver.ReasonSourceNotAllowed, receiver.ReasonClientCertificateMissing, receiver.ReasonClientCertificateInvalid,
+		receiver.ReasonTokenMissing, receiver.ReasonTokenInvalid, receiver.ReasonTokenExpired, receiver.ReasonTokenRevoked, receiver.ReasonTokenForeign,
+		receiver.ReasonMLEMissing, receiver.ReasonMLEKeyUnknown, receiver.ReasonMLEWrongKey, receiver.ReasonMLEUndecryptable,
 	} {
 		d := a.delivery(time.Now(), fmt.Sprintf(`{"n":%d}`, i), rejectedFor(code))
 		a.keep(d)

@@ -138,6 +138,39 @@ var rungWords = []rung{
 		},
 	},
 	{
+		code: "source", text: "Source not allowed",
+		meaning: "It came from an address from which this endpoint takes no deliveries. Nothing else was looked at.",
+		next: []string{
+			"Compare the source address with the list on the subscription's page, and with those that Cybersource publishes.",
+			"If the source is your own proxy, name it in TRUSTED_PROXIES, so that the address it passes on counts.",
+		},
+	},
+	{
+		code: "client-certificate", text: "Client certificate missing or not accepted",
+		meaning: "This endpoint demands a TLS client certificate that a configured authority has signed. Nothing else was looked at.",
+		next: []string{
+			"If a proxy ends TLS before the receiver, no client certificate can arrive: let the receiver speak TLS itself, or stop demanding the certificate.",
+			"Compare the certificate's issuer with the authorities in RECEIVER_CLIENT_CA, and its dates with the clock of this machine.",
+		},
+	},
+	{
+		code: "token", text: "Token missing or not accepted",
+		meaning: "The subscription uses OAuth, and the bearer token was not one that counts for it. The signature was not looked at.",
+		next: []string{
+			"Compare the security policy here with the one that Cybersource has for the subscription: the difference is shown on its page.",
+			"If a single one was refused after a rotation, nothing is to be done: Cybersource asks for another token and sends again.",
+			"If a proxy stands before the receiver, let it pass the Authorization header.",
+		},
+	},
+	{
+		code: "encryption", text: "Encryption missing or not opened",
+		meaning: "It came in clear text where encryption is demanded, or it is encrypted and cannot be opened with the keys kept here.",
+		next: []string{
+			"Look at the encryption certificates on the subscription's page: the current one must be the one registered at Cybersource.",
+			"If somebody registered a certificate elsewhere, make a new one here.",
+		},
+	},
+	{
 		code: "not-walked", text: "Cannot be explained",
 		meaning: "Something that is needed for explaining it was not kept, or cannot be opened.",
 		next:    []string{"Read the detail: it says what is missing."},

@@ -42,10 +42,12 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 		v.Summary, v.Ladder = reasonOf(d.Reason).text+".", ladder(d)
 	}
 	header, headerErr := cybs.ParseSignatureHeader(headerValue(d, cybs.HeaderSignature))
-	v.Steps = []ui.LifeStep{headerStep(header, headerErr), keyStep(d, keys), matchStep(d, header), timeStep(d), envelopeStep(d)}
+	v.Steps = []ui.LifeStep{{}, headerStep(header, headerErr), keyStep(d, keys), matchStep(d, header), timeStep(d), {}, envelopeStep(d)}
 	if d.Verdict == store.Rejected {
 		markFailed(v.Steps, d)
 	}
+	// What an endpoint does not ask for is a step only where it failed.
+	v.Steps = slices.DeleteFunc(v.Steps, func(step ui.LifeStep) bool { return step.Title == "" })
 	v.Facts = []ui.Pair{
 		{Name: "Body, SHA-256", Value: hex.EncodeToString(d.BodySHA256[:]), Mono: true, Copy: true, Hint: "Of the bytes as they came, before they were masked for this page."},
 		{Name: "Body, size", Value: fmt.Sprintf("%s (%d bytes)", ui.BytesText(int64(d.BodyBytes)), d.BodyBytes)},
@@ -89,22 +91,30 @@ func shortMAC(mac []byte) string {
 
 // The checks, by their places in a verification.
 const (
-	stepHeader = iota
+	stepWayIn = iota // source, client certificate and token
+	stepHeader
 	stepKey
 	stepMatch
 	stepTime
+	stepEncryption
 	stepEnvelope
 )
 
 // stepNames name the checks that were not reached.
-var stepNames = []string{"Signature header", "Key", "Signature", "Signing time", "Envelope"}
+var stepNames = []string{"Way in", "Signature header", "Key", "Signature", "Signing time", "Encryption", "Envelope"}
 
 // markFailed makes the check that failed say so, in the words kept with the delivery, and marks those behind it as not
 // reached. What is known today, such as a key added since, does not change what was judged then.
 func markFailed(steps []ui.LifeStep, d store.Delivery) {
 	r := reasonOf(d.Reason)
 	steps[r.step] = ui.LifeStep{Title: r.text, Tone: ui.Bad, Detail: orWord(readable(d.ReasonDetail), r.meaning)}
+	if r.step == stepEncryption && d.Variant == "" {
+		steps[stepMatch] = ui.LifeStep{Title: "Signature not decided", Tone: ui.Neutral, Detail: "It does not cover the body as it came, and there is no decrypted text to compare it with."}
+	}
 	for i := r.step + 1; i < len(steps); i++ {
+		if steps[i].Title == "" {
+			continue
+		}
 		steps[i] = ui.LifeStep{Title: stepNames[i], Planned: true, Detail: "Not reached: an earlier check failed."}
 	}
 }
