@@ -1,15 +1,18 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
@@ -462,4 +465,73 @@ func TestListIsNarrowedByState(t *testing.T) {
 	if err != nil || len(page.Items) != 3 {
 		t.Errorf("%d are open, %v; want 3", len(page.Items), err)
 	}
+}
+
+// The clock runs all day: it must not read what is delivered, however much that is.
+func TestClockReadsOpenNotificationsAlone(t *testing.T) {
+	t.Parallel()
+	s, _ := newClockedStore(t)
+	for week := range 3 {
+		at := monday.AddDate(0, 0, 7*week)
+		if _, err := s.EnsurePartitions(t.Context(), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Pool().Exec(t.Context(), `INSERT INTO notifications (id, received_at, subscription_id, organization_id, product_id, event_type, webhook_id, event_date, event_organization, object_id, summary,
+				state, readable, test, first_retry_number, last_retry_number, delivery_count, last_delivery_at, fingerprint, body_bytes, gives_up_at)
+			SELECT (left($1, 13) || right(gen_random_uuid()::text, 23))::uuid, now(), 1, 1, 'p', 'e', 'w', 'd', 'o', '', '',
+				CASE WHEN i % 10 = 0 THEN 'exhausted' ELSE 'delivered' END, true, false, 0, 0, 1, now(), '', 0, CASE WHEN i % 20 = 0 THEN '2026-01-01'::timestamptz END
+			FROM generate_series(1, 4000) i`, store.FloorID(at.Add(time.Hour)).String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx, err := s.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }() // nothing is changed
+	for _, statement := range []string{"ANALYZE notifications", "SET LOCAL plan_cache_mode = force_generic_plan", "PREPARE due AS " + store.DueSQL, "PREPARE advance (uuid[], timestamptz) AS " + store.AdvanceSQL} {
+		if _, err := tx.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	for _, statement := range []string{"EXECUTE due ('2026-11-23', 500)", "EXECUTE advance (ARRAY['" + store.FloorID(monday).String() + "']::uuid[], '2026-11-23')"} {
+		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range plan {
+			if strings.Contains(line, "Seq Scan on notifications") && !strings.Contains(line, "_default") {
+				t.Errorf("%s reads whole partitions:\n%s", statement, strings.Join(plan, "\n"))
+				break
+			}
+		}
+	}
+}
+
+func TestClockTellsLivePages(t *testing.T) {
+	t.Parallel()
+	s, _ := newClockedStore(t)
+	a := newArrivals(t, s)
+	insert(t, s, a.at(monday, event("a", 0), refused))
+	group(t, s, describeRetries)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ready, told := make(chan struct{}), make(chan store.Change, 10)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		_ = s.Listen(ctx, func() { close(ready) }, func(c store.Change) { told <- c }) // it ends with the test
+	})
+	<-ready
+	advance(t, s, monday.Add(3*time.Minute))
+	select {
+	case c := <-told:
+		if c.Topic != store.TopicNotifications || c.ID != a.sub.OrganizationID {
+			t.Errorf("told of %+v, want notifications of organization %d", c, a.sub.OrganizationID)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nobody was told")
+	}
+	cancel()
+	listening.Wait()
 }

@@ -1,0 +1,7 @@
+package store
+
+// The clock's statements, for the test of their plans.
+const (
+	DueSQL     = dueSQL
+	AdvanceSQL = advanceSQL
+)
