@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -45,7 +46,7 @@ func (s *Store) deliveryColumns(batch []*Delivery) []any {
 		column(rows, func(r row) bool { return r.EnvelopeSigned }),
 		column(rows, func(r row) *time.Time { return zeroIsNull(r.SignedAt) }),
 		column(rows, func(r row) int { return r.Answered }),
-		column(rows, func(r row) int64 { return r.AnswerTime.Microseconds() }),
+		column(rows, func(r row) int64 { return answerMicros(r.AnswerTime) }),
 		column(rows, func(r row) *netip.Addr { return invalidIsNull(r.Source) }),
 		column(rows, func(r row) string { return r.TLS }),
 		column(rows, func(r row) string { return headersJSON(r.Headers) }),
@@ -62,6 +63,11 @@ func column[R, T any](rows []R, value func(R) T) []T {
 		values[i] = value(r)
 	}
 	return values
+}
+
+// answerMicros is a time to answer as it is stored. A clock that jumps between arrival and answer makes it absurd, which must not cost the delivery.
+func answerMicros(d time.Duration) int64 {
+	return min(max(d.Microseconds(), 0), math.MaxInt32)
 }
 
 func headersJSON(headers []Header) string {

@@ -46,7 +46,7 @@ func (s *Store) CountUnstored(ctx context.Context, writer int32, counts []Unstor
 		column(counts, func(c Unstored) string { return c.Reason }),
 		column(counts, func(c Unstored) int64 { return c.Deliveries }),
 		column(counts, func(c Unstored) int64 { return c.BodyBytes }),
-		column(counts, func(c Unstored) int64 { return c.AnswerTime.Microseconds() }))
+		column(counts, func(c Unstored) int64 { return max(c.AnswerTime.Microseconds(), 0) }))
 	return mapError("count rejected deliveries that are not stored", err)
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // firstRead is how much room a body gets before it has sent anything: what a sender announces costs nothing until it comes.
@@ -19,22 +21,21 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, 
 		r.refuse(w, http.StatusRequestEntityTooLarge, "too_large")
 		return nil, nil, false
 	}
-	weight := req.ContentLength
-	if weight < 0 {
-		weight = limit
+	most := limit
+	if req.ContentLength >= 0 {
+		most = req.ContentLength
 	}
-	if !r.memory.TryAcquire(weight) {
-		r.turnAway(w, req, "memory")
-		return nil, nil, false
-	}
-	release = func() { r.memory.Release(weight) }
-	body, err := readAll(http.MaxBytesReader(w, req.Body, limit), weight)
+	taken := room{memory: r.memory}
+	body, err := taken.readAll(http.MaxBytesReader(w, req.Body, limit), most+1)
 	if err == nil {
-		return body, release, true
+		return body, taken.release, true
 	}
-	release()
+	taken.release()
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.Is(err, errNoRoom):
+		w.Header().Set("Connection", "close")
+		r.turnAway(w, req, "memory")
 	case errors.As(err, &tooLarge):
 		r.refuse(w, http.StatusRequestEntityTooLarge, "too_large")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -48,9 +49,33 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, 
 	return nil, nil, false
 }
 
-func readAll(from io.Reader, expected int64) ([]byte, error) {
-	// One byte more than expected, so that the end is seen without growing.
-	buf := make([]byte, 0, min(expected+1, firstRead))
+// errNoRoom means that more bodies are held than fit into the memory for them.
+var errNoRoom = errors.New("no memory for another body")
+
+// room is the memory that one body takes of what all share. It is taken as the body comes: a sender who announces much and sends little keeps
+// nobody out.
+type room struct {
+	memory *semaphore.Weighted
+	taken  int64
+}
+
+func (r *room) take(n int64) error {
+	if !r.memory.TryAcquire(n) {
+		return errNoRoom
+	}
+	r.taken += n
+	return nil
+}
+
+func (r *room) release() { r.memory.Release(r.taken) }
+
+// readAll reads to the end. most is one byte more than may come, so that the end is seen without growing.
+func (r *room) readAll(from io.Reader, most int64) ([]byte, error) {
+	size := min(firstRead, most)
+	if err := r.take(size); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 0, size)
 	for {
 		n, err := from.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -60,11 +85,16 @@ func readAll(from io.Reader, expected int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), min(int64(2*cap(buf)), max(expected+1, int64(cap(buf)+1))))
-			copy(grown, buf)
-			buf = grown
+		if len(buf) < cap(buf) {
+			continue
 		}
+		next := min(2*size, max(most, size+1))
+		if err := r.take(next - size); err != nil {
+			return nil, err
+		}
+		grown := make([]byte, len(buf), next)
+		copy(grown, buf)
+		buf, size = grown, next
 	}
 }
 

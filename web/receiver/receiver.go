@@ -126,7 +126,7 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.Ungrouped {
 		cfg.MaxBatch, cfg.Writers = 1, int(cfg.Store.Pool().Config().MaxConns)
 	}
-	if cfg.MaxBodyBytes > cfg.MaxMemory {
+	if cfg.MaxBodyBytes >= cfg.MaxMemory {
 		return nil, fmt.Errorf("make receiver: a body of %d bytes does not fit into %d bytes of memory", cfg.MaxBodyBytes, cfg.MaxMemory)
 	}
 	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: semaphore.NewWeighted(cfg.MaxMemory)}
