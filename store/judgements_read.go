@@ -92,11 +92,15 @@ func (s *Store) GetRelease(ctx context.Context, delivery ID) (Release, error) {
 	return r, mapError("get release of delivery "+delivery.String(), err)
 }
 
-// FindNotification returns the notification of a fingerprint. ErrNotFound when there is none.
-func (s *Store) FindNotification(ctx context.Context, subscriptionID int64, fingerprint []byte) (ID, error) {
+// FindNotification returns the notification that a delivery would be an attempt of: the one of its fingerprint, otherwise the one nearest after it, within its
+// horizon, that differs in its date alone. ErrNotFound when there is none.
+func (s *Store) FindNotification(ctx context.Context, d Delivery, said Description) (ID, error) {
 	var id ID
-	err := s.pool.QueryRow(ctx, "SELECT notification_id FROM notification_keys WHERE subscription_id = $1 AND fingerprint = $2", subscriptionID, fingerprint).Scan(&id)
-	return id, mapError("find notification", err)
+	err := s.pool.QueryRow(ctx, `SELECT notification_id FROM (
+			(SELECT 1 AS place, notification_id FROM notification_keys WHERE subscription_id = $1 AND fingerprint = $2)
+			UNION ALL (SELECT 2, notification_id FROM notification_keys WHERE subscription_id = $1 AND loose = $3 AND notification_id BETWEEN $4 AND $5 ORDER BY notification_id LIMIT 1)
+		) k ORDER BY place LIMIT 1`, d.SubscriptionID, said.Fingerprint, said.Loose, d.ID, FloorID(d.ReceivedAt.Add(said.Horizon))).Scan(&id)
+	return id, mapError("find notification of delivery "+d.ID.String(), err)
 }
 
 const (

@@ -196,10 +196,14 @@ func (s *Server) showRejected(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	history, err := s.history(c, r, verdicts)
+	if err != nil {
+		return err
+	}
 	page := s.page(c, whyText(verdicts.first), crumb("Rejected", r.filters.href(paths.Rejected)))
 	v := rejected.ShowPage{
 		Page: page, Facts: r.facts(), Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
-		Status: ui.StatusRejected, History: s.history(c, r, verdicts),
+		Status: ui.StatusRejected, History: history,
 	}
 	if verdicts.released() {
 		v.Status, v.Advice = ui.StatusReleased, rejected.ReleasedPart(paths.ShowDelivery(id.String()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/a-h/templ"
@@ -39,11 +40,26 @@ func (s *Server) verdictsOf(ctx context.Context, d store.Delivery) (verdicts, er
 }
 
 // history tells how a delivery was judged, first and later, what became of it, and what can be done.
-func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) rejected.History {
+func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) (rejected.History, error) {
 	h := rejected.History{Clock: s.clock(c), Steps: verdictSteps(v)}
 	if v.released() {
 		h.Facts = append(h.Facts, ui.Pair{Name: "Notification", Value: r.NotificationID.String(), Mono: true, Href: paths.ShowDelivery(r.ID.String())})
-		return h
+		return h, nil
+	}
+	next, err := s.nextAttempt(c.Request().Context(), r, h.Clock)
+	if err != nil {
+		return h, err
+	}
+	h.Facts = append(h.Facts, next)
+	same, err := s.sameNotification(c.Request().Context(), r.Delivery)
+	switch {
+	case err == nil:
+		h.Facts = append(h.Facts, ui.Pair{
+			Name: "Arrived otherwise", Value: same.String(), Mono: true, Href: paths.ShowNotification(same.String()),
+			Hint: "Another attempt with the same content was verified. Released, this one joins it.",
+		})
+	case !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrSealBroken):
+		return h, err
 	}
 	notAdministrator := ""
 	if u := currentUser(c); !u.Role.Allows(store.RoleAdministrator) {
@@ -63,7 +79,35 @@ func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) rejected.H
 		release := ui.Action{Label: "Show what passes with it", Href: paths.ShowJudgement(v.later[0].JudgementID), Kind: ui.Primary, Attrs: templ.Attributes{"data-testid": "show-judgement"}}
 		h.Actions = append([]ui.Action{release}, h.Actions...)
 	}
-	return h
+	return h, nil
+}
+
+// nextAttempt says when Cybersource is expected to send it again, by what the delivery claims to be.
+func (s *Server) nextAttempt(ctx context.Context, r rejectedShown, clock ui.Clock) (ui.Pair, error) {
+	p := ui.Pair{Name: "Next attempt", Hint: "Worked out from the retry number that it claims and the subscription’s retry policy at the time. Cybersource tells no schedule."}
+	if r.Answered == http.StatusOK {
+		p.Value = "None: it was answered 200, so Cybersource takes it for delivered."
+		return p, nil
+	}
+	policy, err := s.store.RetryPolicyAt(ctx, r.SubscriptionID, r.ReceivedAt)
+	if errors.Is(err, store.ErrNotFound) {
+		p.Value = "Cannot be said: its subscription is not known any more."
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	retries := len(retryPolicyOf(policy).Schedule())
+	next, ok := retryPolicyOf(policy).After(r.RetryNumber, r.ReceivedAt)
+	switch {
+	case !ok:
+		p.Value = fmt.Sprintf("None: all %s are used up.", plural(retries, "retry", "retries"))
+	case next.At.Before(clock.Now):
+		p.Value = fmt.Sprintf("Retry %d of %d was expected at %s, %s.", next.Number, retries, clock.Absolute(next.At), clock.Relative(next.At))
+	default:
+		p.Value = fmt.Sprintf("Retry %d of %d is expected at %s, %s.", next.Number, retries, clock.Absolute(next.At), clock.Relative(next.At))
+	}
+	return p, nil
 }
 
 // verdictSteps are the verdicts, oldest first.

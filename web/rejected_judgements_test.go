@@ -33,6 +33,7 @@ func newCourt(t *testing.T, options ...webtest.Option) *court {
 	var judge atomic.Pointer[receiver.Receiver]
 	options = append(options, webtest.WithConsole(func(cfg *web.Config) {
 		cfg.JudgeAgain = func(ctx context.Context, id int64) error { return judge.Load().JudgeAgain(ctx, id) }
+		cfg.SameNotification = func(ctx context.Context, d store.Delivery) (store.ID, error) { return judge.Load().SameNotification(ctx, d) }
 	}))
 	ct := &court{archive: newArchive(t, options...), later: cybs.Key{ID: "key-of-later", Secret: cybs.Secret("thirty-two bytes of a later key.")}}
 	r, err := receiver.New(receiver.Config{Store: ct.Store})
@@ -206,6 +207,29 @@ func TestAReleasedDeliveryTellsItsWholeHistory(t *testing.T) {
 	if n := ct.count("SELECT count(*) FROM deliveries"); n != 1 {
 		t.Errorf("%d deliveries, want one and a duplicate", n)
 	}
+}
+
+func TestARejectedDeliveryTellsWhatComesAfterIt(t *testing.T) {
+	t.Parallel()
+	ct := newCourt(t)
+	ct.quarantine(1, 0)
+	editor := ct.As(store.RoleEditor)
+	id := rows(editor.Get(paths.Rejected), "rejected-row")[0]
+	page := editor.Get(paths.ShowRejected(id)).Wants(http.StatusOK).Says("Retry 1 of 3 is expected at")
+	if strings.Contains(page.Text(), "Arrived otherwise") {
+		t.Error("another attempt is told of before there is one")
+	}
+	ct.addKey()
+	if got := ct.post(ct.later, 0, 1); got != http.StatusOK {
+		t.Fatalf("the retry is answered %d", got)
+	}
+	ct.grouped(1)
+	page = editor.Get(paths.ShowRejected(id)).Wants(http.StatusOK).Says("Arrived otherwise")
+	var notification string
+	if err := ct.Store.Pool().QueryRow(t.Context(), "SELECT id::text FROM notifications").Scan(&notification); err != nil {
+		t.Fatal(err)
+	}
+	editor.Get(linkTo(page, notification)).Wants(http.StatusOK).Says("tms.networktoken.updated")
 }
 
 func TestAJudgementNeedsAReasonAndDeliveries(t *testing.T) {

@@ -37,6 +37,8 @@ type Config struct {
 	SyncSubscription func(ctx context.Context, id int64) error
 	// JudgeAgain has a judgement of rejected deliveries, or its release, worked through: a small one at once, others soon. Nil: nothing does.
 	JudgeAgain func(ctx context.Context, id int64) error
+	// SameNotification finds the notification that a rejected delivery would be an attempt of; store.ErrNotFound when there is none. Nil: none is found.
+	SameNotification func(ctx context.Context, d store.Delivery) (store.ID, error)
 	// Development serves /styleguide.
 	Development bool
 	// Now is the clock. Nil: time.Now.
@@ -70,6 +72,7 @@ type Server struct {
 	consoleURL       *url.URL
 	syncSubscription func(ctx context.Context, id int64) error
 	judgeAgain       func(ctx context.Context, id int64) error
+	sameNotification func(ctx context.Context, d store.Delivery) (store.ID, error)
 	development      bool
 	now              func() time.Time
 	log              *slog.Logger
@@ -91,7 +94,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, receiver: cfg.Receiver, sandbox: cfg.Sandbox, environment: cfg.Environment,
-		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, development: cfg.Development, now: cfg.Now, log: cfg.Log,
+		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, sameNotification: cfg.SameNotification, development: cfg.Development, now: cfg.Now, log: cfg.Log,
 		version: cfg.Version, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
 	}
 	if s.now == nil {
@@ -105,6 +108,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.judgeAgain == nil {
 		s.judgeAgain = func(context.Context, int64) error { return nil }
+	}
+	if s.sameNotification == nil {
+		s.sameNotification = func(context.Context, store.Delivery) (store.ID, error) { return store.ID{}, store.ErrNotFound }
 	}
 	// A proxy that rewrites Host makes a browser's Origin differ from it; the public URL is what the browser sees.
 	if err := s.sameOrigins.AddTrustedOrigin(consoleURL.Scheme + "://" + consoleURL.Host); err != nil {

@@ -54,6 +54,16 @@ func (r *Receiver) JudgeAgain(ctx context.Context, id int64) error {
 	return nil
 }
 
+// SameNotification returns the notification that a delivery in quarantine would be an attempt of: Cybersource sends again what was refused, and a
+// later attempt may have been verified. store.ErrNotFound when there is none. What a rejected delivery says is not proven.
+func (r *Receiver) SameNotification(ctx context.Context, d store.Delivery) (store.ID, error) {
+	var err error
+	if d.Body, err = r.store.DeliveryBody(ctx, d.ID); err != nil {
+		return store.ID{}, err
+	}
+	return r.store.FindNotification(ctx, d, r.grouper.describe(d))
+}
+
 // judgeStored never fails: what cannot be judged says so.
 func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) {
 	defer func() {
