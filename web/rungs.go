@@ -83,15 +83,11 @@ var rungWords = []rung{
 	},
 	{
 		code: string(cybs.RungVerifies), text: "Verifies by now",
-		next: []string{"Nothing more is to be mended. Cybersource's next attempt verifies."},
+		next: []string{"Judge it again: it passes, and can be released.", "Nothing more is to be mended. Cybersource's next attempt verifies."},
 	},
 	{
 		code: string(cybs.RungOtherKey), text: "Made with another key",
 		next: []string{"Check in the Business Center which id belongs to which key: two of them are mixed up, there or here.", doMakeKey},
-	},
-	{
-		code: string(cybs.RungReserialised), text: "Body written anew",
-		next: []string{doAskProxy, "Look for one that reads JSON, checks it and writes it out again."},
 	},
 	{
 		code: string(cybs.RungByteOrderMark), text: "Byte order mark changed",
@@ -100,6 +96,10 @@ var rungWords = []rung{
 	{
 		code: string(cybs.RungLineEnding), text: "Line ends changed",
 		next: []string{doAskProxy, "Look for one that reads bodies as text, line by line."},
+	},
+	{
+		code: string(cybs.RungReserialised), text: "Body written anew",
+		next: []string{doAskProxy, "Look for one that reads JSON, checks it and writes it out again."},
 	},
 	{
 		code: string(cybs.RungCharset), text: "Character set changed",
