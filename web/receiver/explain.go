@@ -26,6 +26,8 @@ const (
 const (
 	// explainBatch bounds the bodies that are held for explaining at one time.
 	explainBatch = 8
+	// explainPause is how long more is collected after a round: what is asked of the database for one serves them all.
+	explainPause = 50 * time.Millisecond
 	// explainInterval is how often the explainer looks without being woken: for what another replica, or a crash, left.
 	explainInterval = 3 * time.Second
 )
@@ -59,9 +61,17 @@ func (x *explainer) wake() {
 func (x *explainer) run(ctx context.Context) {
 	tick := time.NewTicker(explainInterval)
 	defer tick.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		if err := x.drain(ctx); err != nil && ctx.Err() == nil {
 			x.log.Error("rejected deliveries could not be explained; they wait", "err", err)
+		}
+		pause.Reset(explainPause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
 		}
 		select {
 		case <-ctx.Done():
@@ -72,20 +82,22 @@ func (x *explainer) run(ctx context.Context) {
 	}
 }
 
-// drain explains until nothing waits.
+// drain explains until nothing waits. It looks once at what is known: what is added meanwhile is asked about by judging again.
 func (x *explainer) drain(ctx context.Context) error {
-	for ctx.Err() == nil {
+	var k known
+	for round := 0; ctx.Err() == nil; round++ {
 		list, err := x.store.ListUnexplained(ctx, explainBatch)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		known, err := x.look(ctx)
-		if err != nil {
-			return err
+		if round == 0 {
+			if k, err = x.look(ctx); err != nil {
+				return err
+			}
 		}
 		found := make(map[store.ID]store.Explanation, len(list))
 		for _, d := range list {
-			found[d.ID] = x.explain(d, known)
+			found[d.ID] = x.explain(d, k)
 		}
 		if err := x.store.InsertExplanations(ctx, found); err != nil {
 			return err
