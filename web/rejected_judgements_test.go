@@ -33,7 +33,9 @@ func newCourt(t *testing.T, options ...webtest.Option) *court {
 	var judge atomic.Pointer[receiver.Receiver]
 	options = append(options, webtest.WithConsole(func(cfg *web.Config) {
 		cfg.JudgeAgain = func(ctx context.Context, id int64) error { return judge.Load().JudgeAgain(ctx, id) }
-		cfg.SameNotification = func(ctx context.Context, d store.Delivery) (store.ID, error) { return judge.Load().SameNotification(ctx, d) }
+		cfg.SameNotification = func(ctx context.Context, d store.Delivery) (store.ID, error) {
+			return judge.Load().SameNotification(ctx, d)
+		}
 	}))
 	ct := &court{archive: newArchive(t, options...), later: cybs.Key{ID: "key-of-later", Secret: cybs.Secret("thirty-two bytes of a later key.")}}
 	r, err := receiver.New(receiver.Config{Store: ct.Store})
@@ -129,6 +131,7 @@ func TestThirtySevenOfFortyOnePassAndAreReleased(t *testing.T) {
 	}
 	ct.addKey()
 	list := editor.Get(paths.Rejected).Wants(http.StatusOK).Says("37 rejected deliveries may pass now", ct.later.ID)
+	editor.Get(paths.ShowSubscription(ct.Subscription.ID)).Wants(http.StatusOK).Says("37 rejected deliveries may pass now")
 	page := judge(editor, list)
 	if page.Heading() != "37 of 41 now pass" {
 		t.Fatalf("the page says %q", page.Heading())

@@ -10,6 +10,7 @@ import (
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/rejected"
+	"github.com/switchboardhq/switchboard/views/subscriptions"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -68,6 +69,16 @@ func healedOffer(healed []store.Healed, subscription int64, mayNot string) rejec
 		Tone: ui.Waiting, TestID: "offer-judge", Title: plural(n, "rejected delivery", "rejected deliveries") + " may pass now", Text: text,
 		Action: ui.Action{Label: "Judge again", Href: to, Icon: ui.IconRetry, Reason: mayNot, Attrs: templ.Attributes{"data-testid": "offer-judge-again"}},
 	}
+}
+
+// healedNotices offer on a subscription's page to judge again what a change may have healed.
+func (s *Server) healedNotices(c echo.Context, v store.Subscription) ([]subscriptions.Notice, error) {
+	healed, err := s.store.MayPass(c.Request().Context(), []int64{v.OrganizationID}, v.ID)
+	if err != nil || len(healed) == 0 {
+		return nil, err
+	}
+	o := healedOffer(healed, v.ID, whyNotEdit(c))
+	return []subscriptions.Notice{{Tone: o.Tone, Title: o.Title, Text: o.Text, Action: o.Action}}, nil
 }
 
 // rejectedActions are what can be done with what the list shows.

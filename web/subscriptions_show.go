@@ -72,7 +72,11 @@ func (s *Server) renderSubscription(c echo.Context, status int, v store.Subscrip
 		return err
 	}
 	tab := c.QueryParam("tab")
-	show := subscriptions.Show{State: state, Notices: notices, Stream: s.liveURL(c)}
+	offered, err := s.healedNotices(c, v)
+	if err != nil {
+		return err
+	}
+	show := subscriptions.Show{State: state, Notices: append(notices, offered...), Stream: s.liveURL(c)}
 	switch tab {
 	case tabConfiguration:
 		show.Configuration, err = s.configurationOf(ctx, v, o)

@@ -101,6 +101,8 @@ type Schedule struct {
 type Notice struct {
 	Tone        ui.Tone
 	Title, Text string
+	// Action leads to what to do about it; without a label there is none.
+	Action ui.Action
 }
 
 // Check is one thing that can be known before saving.
