@@ -78,7 +78,7 @@ func (s *Sandbox) compose(sub *subscription, m *message, a *Attempt) (outgoing, 
 	draft := draft{
 		key: cybs.Key{ID: key.ID, Secret: key.Secret}, previous: s.previousKey(sub.OrganizationID),
 		at: at, signed: w.signed,
-		out: outgoing{method: http.MethodPost, url: sub.WebhookURL, header: s.notificationHeader(a), body: w.body, grant: token},
+		out: outgoing{method: http.MethodPost, url: sub.WebhookURL, header: s.notificationHeader(a), body: w.body, grant: token, lost: lostFor(m)},
 	}
 	if err := m.Fault.before(&draft); err != nil {
 		return outgoing{}, err

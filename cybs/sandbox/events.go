@@ -98,7 +98,7 @@ func (s *Sandbox) Emit(ctx context.Context, req EventRequest) (EventResult, erro
 	for i, payload := range payloads {
 		for _, sub := range subs {
 			m := s.newMessage(sub, event, payload)
-			m.Fault, m.Once = req.Fault, req.Fault != FaultNone && !req.Retry
+			m.Fault, m.Once = req.Fault, req.Fault != FaultNone && !req.Fault.interrupts() && !req.Retry
 			if req.Fault == FaultOutOfOrder {
 				s.disorder(m, newer[sub.ID], len(payloads)-1-i)
 				newer[sub.ID] = m

@@ -13,7 +13,8 @@ import (
 )
 
 // Fault is something wrong with a notification, on demand. A faulty
-// notification is sent once and not retried unless the request asks for it.
+// notification is sent once and not retried unless the request asks for it, or the
+// fault is that its first attempt is lost.
 type Fault string
 
 // The faults, each with what a receiver sees.
@@ -66,7 +67,7 @@ func Faults() []Fault {
 		FaultStaleTimestamp, FaultFutureTimestamp, FaultTamperedBody, FaultReencodedBody, FaultDuplicate,
 		FaultNotJSON, FaultWrongContentType, FaultOversized, FaultTruncated,
 		FaultOutOfOrder, FaultBurst, FaultSlowSender,
-	}, meddledFaults())
+	}, meddledFaults(), interruptedFaults())
 }
 
 // Words say in plain words what a receiver sees of a fault.
@@ -108,6 +109,9 @@ func (f Fault) Words() string {
 		return "Many at the same moment"
 	case FaultSlowSender:
 		return "Body sent slowly, piece by piece"
+	}
+	if f.interrupts() {
+		return f.interruptedWords()
 	}
 	return f.meddledWords()
 }

@@ -45,6 +45,8 @@ func TestEachFaultProducesWhatItSays(t *testing.T) {
 		sandbox.FaultNoTimestamp:        cybs.ErrSignatureMismatch,
 		sandbox.FaultKeyText:            cybs.ErrSignatureMismatch,
 		sandbox.FaultSwappedKey:         cybs.ErrSignatureMismatch,
+		sandbox.FaultLostAttempt:        nil, // the retry
+		sandbox.FaultLostAnswer:         nil,
 	}
 	for _, fault := range sandbox.Faults() {
 		t.Run(string(fault), func(t *testing.T) {

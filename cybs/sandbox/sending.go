@@ -33,6 +33,8 @@ type outgoing struct {
 	twice bool
 	// slow is how long the body takes to be sent. 0: no longer than it must.
 	slow time.Duration
+	// lost is the fault that breaks the line, FaultNone mostly.
+	lost Fault
 }
 
 func (o outgoing) request(ctx context.Context) (*http.Request, error) {
@@ -132,10 +134,16 @@ func (s *Sandbox) send(ctx context.Context, a *Attempt, out outgoing) {
 	start := time.Now()
 	defer func() { a.Duration = time.Since(start) }()
 	var err error
-	if out.grant == nil {
+	switch {
+	case out.lost == FaultLostAttempt:
+		err = errAttemptLost
+	case out.grant == nil:
 		a.StatusCode, err = s.exchange(ctx, out, "")
-	} else {
+	default:
 		err = s.exchangeWithToken(ctx, a, out)
+	}
+	if err == nil && out.lost == FaultLostAnswer {
+		a.StatusCode, err = 0, errAnswerLost
 	}
 	if err != nil {
 		a.Error = err.Error()

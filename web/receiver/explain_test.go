@@ -43,6 +43,7 @@ func TestEveryFaultOfTheSandboxEndsOnItsRung(t *testing.T) {
 		// Taken, and therefore not explained.
 		sandbox.FaultReplacedKey: "", sandbox.FaultReencodedBody: "", sandbox.FaultDuplicate: "", sandbox.FaultNotJSON: "",
 		sandbox.FaultWrongContentType: "", sandbox.FaultOutOfOrder: "", sandbox.FaultBurst: "", sandbox.FaultSlowSender: "",
+		sandbox.FaultLostAttempt: "", sandbox.FaultLostAnswer: "",
 		// Refused before there is anything to explain.
 		sandbox.FaultOversized: "", sandbox.FaultTruncated: "",
 	}
