@@ -112,8 +112,13 @@ func (s *Server) endpointHost(v store.Subscription) string {
 }
 
 func securityName(securityType string) string {
-	if securityType == "KEY" {
+	switch securityType {
+	case store.SecurityKey:
 		return "Mutual trust"
+	case store.SecurityOAuth:
+		return "OAuth"
+	case store.SecurityOAuthJWT:
+		return "OAuth with JWT"
 	}
 	return securityType
 }

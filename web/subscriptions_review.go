@@ -113,10 +113,19 @@ func (r *reviewer) credentials(plan securityPlan, v *store.Subscription, now tim
 func (r *reviewer) create(in cybs.SubscriptionInput) {
 	p, err := r.client.PreviewCreateSubscription(in)
 	note := placeOfToken + " becomes the unguessable part of the addresses."
-	if in.SecurityPolicy.OAuth.KeyID == placeOfKeyID {
-		note += " " + placeOfKeyID + " is what the call before answers."
+	r.add("Create the subscription", note+placeNote(in.SecurityPolicy), p, err)
+}
+
+// placeNote explains the words that stand in a security policy for ids to come.
+func placeNote(p cybs.SecurityPolicy) string {
+	note := ""
+	if p.OAuth.KeyID == placeOfKeyID {
+		note += " " + placeOfKeyID + " becomes what the call before answers."
 	}
-	r.add("Create the subscription", note, p, err)
+	if p.OAuth.ClientID == placeOfClientID {
+		note += " " + placeOfClientID + " becomes the id of the client that is made."
+	}
+	return note
 }
 
 func (r *reviewer) update(before store.Subscription, ch subscriptionChange, plan securityPlan) {
@@ -127,7 +136,7 @@ func (r *reviewer) update(before store.Subscription, ch subscriptionChange, plan
 	}
 	if differs {
 		p, err := r.client.PreviewUpdateSubscription(before.WebhookID, patch)
-		r.add("Change the subscription", "Only what differs.", p, err)
+		r.add("Change the subscription", "Only what differs."+placeNote(told(ch.wanted)), p, err)
 	}
 }
 
