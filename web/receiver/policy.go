@@ -52,12 +52,12 @@ func (e *endpoint) demands(now time.Time) []demand {
 
 // demandsToken reports whether nothing is accepted without a token.
 func (e *endpoint) demandsToken(now time.Time) bool {
-	return !slices.ContainsFunc(e.demands(now), func(d demand) bool { return d.security == store.SecurityKey })
+	return e.SecurityType != store.SecurityKey && !slices.ContainsFunc(e.demands(now), func(d demand) bool { return d.security == store.SecurityKey })
 }
 
 // demandsEncryption reports whether nothing is accepted in clear text.
 func (e *endpoint) demandsEncryption(now time.Time) bool {
-	return !slices.ContainsFunc(e.demands(now), func(d demand) bool { return !d.encrypted })
+	return e.Policy.Encrypted && !slices.ContainsFunc(e.demands(now), func(d demand) bool { return !d.encrypted })
 }
 
 // rejectedStatus is what a rejected delivery is answered that is kept.
