@@ -41,6 +41,7 @@ type house struct {
 	sandbox *sandboxtest.Server
 	client  *cybs.Client
 	org     store.Organization
+	door    *receiver.Receiver
 	base    string // of the receiver
 	log     *lockedBuffer
 	ahead   atomic.Int64 // what the jobs' clock is ahead of ours
@@ -69,7 +70,7 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	h.base = server.URL
+	h.door, h.base = r, server.URL
 	h.sandbox = sandboxtest.New(t)
 	h.client = h.sandbox.Client(t)
 	// Without a key of its own an organization gets nothing signed.
