@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/switchboardhq/switchboard/cybs/sandbox"
 	"github.com/switchboardhq/switchboard/store"
@@ -16,6 +18,9 @@ func (a *app) seed(ctx context.Context) error {
 		if err := a.seedOrganization(ctx, o); err != nil {
 			return fmt.Errorf("make organization %s known: %w", o.OrganizationID, err)
 		}
+	}
+	if err := a.seedAssertions(ctx); err != nil {
+		return fmt.Errorf("register the sandbox's assertion certificate: %w", err)
 	}
 	return nil
 }
@@ -49,6 +54,34 @@ func (a *app) seedOrganization(ctx context.Context, o sandbox.Organization) erro
 		return nil
 	}
 	return err
+}
+
+// seedAssertions registers the certificate by which the sandbox signs client assertions (oAuth_JWT) with its organizations; one that somebody
+// retired stays so.
+func (a *app) seedAssertions(ctx context.Context) error {
+	certificate, err := a.sandbox.AssertionCertificate()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(certificate.Raw)
+	for _, o := range a.sandboxOrgs {
+		known, err := a.store.GetOrganizationByName(ctx, o.OrganizationID, sandboxEnvironment)
+		if err != nil {
+			return err
+		}
+		list, err := a.store.ListAssertionCertificates(ctx, known.ID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list, func(c store.AssertionCertificate) bool { return bytes.Equal(c.Fingerprint, sum[:]) }) {
+			continue
+		}
+		_, err = a.store.InsertAssertionCertificate(ctx, known.ID, "", certificate.Raw, store.AuditEntry{Actor: "switchboard", Action: "assertion_certificate.add", Detail: "of the sandbox"})
+		if err != nil && !errors.Is(err, store.ErrConflict) { // another replica was first
+			return err
+		}
+	}
+	return nil
 }
 
 // admit makes sure that somebody can sign in: the configured administrator, or whoever opens the link that is printed.
