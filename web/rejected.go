@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/deliveries"
 	"github.com/switchboardhq/switchboard/views/paths"
@@ -201,8 +203,12 @@ func (s *Server) showRejected(c echo.Context) error {
 		return err
 	}
 	page := s.page(c, whyText(verdicts.first), crumb("Rejected", r.filters.href(paths.Rejected)))
+	facts := r.facts()
+	if s.sandbox == nil {
+		facts.SourceNote = sourceNote(d)
+	}
 	v := rejected.ShowPage{
-		Page: page, Facts: r.facts(), Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
+		Page: page, Facts: facts, Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
 		Status: ui.StatusRejected, History: history,
 	}
 	if verdicts.released() {
@@ -279,6 +285,17 @@ func adviceOf(d store.Delivery) deliveries.Advice {
 		a.Meaning += " " + detail
 	}
 	return a
+}
+
+// sourceNote says whether a delivery came from an address that Cybersource has published.
+func sourceNote(d store.Delivery) string {
+	switch {
+	case !d.Source.IsValid():
+		return ""
+	case slices.Contains(cybs.DeliverySources(), d.Source.String()):
+		return "One of Cybersource’s addresses."
+	}
+	return "Not one of Cybersource’s published addresses."
 }
 
 func (r rejectedShown) facts() rejected.Facts {

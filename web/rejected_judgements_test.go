@@ -330,13 +330,20 @@ func TestDiscardDeletesAndTellsTheAuditLog(t *testing.T) {
 	administrator.Post(paths.DiscardRejected, url.Values{"key": {"key-of-nobody"}, rejected.FieldWhy: {"x"}}).Wants(http.StatusConflict)
 }
 
-func TestDiscardInProductionNeedsAWord(t *testing.T) {
+func TestInProductionTheSourceIsNamedAndDiscardNeedsAWord(t *testing.T) {
 	t.Parallel()
 	ct := newCourt(t, webtest.WithConsole(func(cfg *web.Config) { cfg.Environment, cfg.Sandbox = "production", nil }))
 	if _, err := ct.Store.Pool().Exec(t.Context(), "UPDATE organizations SET environment = 'production'"); err != nil {
 		t.Fatal(err)
 	}
 	ct.quarantine(1, 0)
+	for source, note := range map[string]string{"198.241.206.21": "One of Cybersource’s addresses", "203.0.113.9": "Not one of Cybersource’s published addresses"} {
+		if _, err := ct.Store.Pool().Exec(t.Context(), "UPDATE deliveries SET source = $1::inet", source); err != nil {
+			t.Fatal(err)
+		}
+		viewer := ct.As(store.RoleViewer)
+		viewer.Get(paths.ShowRejected(rows(viewer.Get(paths.Rejected), "rejected-row")[0])).Wants(http.StatusOK).Says(note)
+	}
 	form := ct.As(store.RoleAdministrator).Get(paths.DiscardRejected).Wants(http.StatusOK).Form("discard-form").Set(rejected.FieldWhy, "x")
 	form.Submit().Wants(http.StatusUnprocessableEntity).Says("nothing was discarded")
 	form.Set(rejected.FieldConfirm, "discard").Submit().Wants(http.StatusSeeOther)

@@ -80,6 +80,7 @@ type Facts struct {
 	TraceID          string
 	KeyID            string
 	Source, TLS      string
+	SourceNote       string // whose the source is; may be empty
 	Answered         string
 	AnswerTime       time.Duration
 	Bytes            int64
