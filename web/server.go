@@ -55,7 +55,7 @@ type Config struct {
 type ReceiverFacts struct {
 	// TokenURL is the receiver's token endpoint, as Cybersource sees it. Empty: it has none.
 	TokenURL string
-	// Sources are the words of RECEIVER_ALLOW. Empty: deliveries may come from anywhere.
+	// Sources are the addresses and networks of RECEIVER_ALLOW. Empty: deliveries may come from anywhere.
 	Sources []string
 	// ClientCertificates says that the receiver can check client certificates.
 	ClientCertificates bool
