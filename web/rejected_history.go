@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -112,12 +113,14 @@ func (s *Server) nextAttempt(ctx context.Context, r rejectedShown, clock ui.Cloc
 
 // verdictSteps are the verdicts, oldest first.
 func verdictSteps(v verdicts) []ui.LifeStep {
-	steps := []ui.LifeStep{{
-		Title: "Rejected on arrival: " + whyText(v.first), Tone: ui.Bad, At: v.first.ReceivedAt, Detail: "Answered " + answerText(v.first.Answered) + ".",
-	}}
+	first := ui.LifeStep{Title: "Rejected on arrival: " + whyText(v.first), Tone: ui.Bad, At: v.first.ReceivedAt, Detail: "Answered " + answerText(v.first.Answered) + "."}
+	if v.released() { // the page of what is in quarantine says it at its top
+		first.Detail += " " + readable(v.first.ReasonDetail)
+	}
+	steps := []ui.LifeStep{first}
 	for _, j := range slices.Backward(v.later) {
 		found := outcomeOf(j.Outcome, j.Reason, j.Rung)
-		step := ui.LifeStep{Tone: found.Tone, At: j.JudgedAt, Detail: fmt.Sprintf("By %s: %s", j.Actor, readable(j.Why))}
+		step := ui.LifeStep{Tone: found.Tone, At: j.JudgedAt, Detail: whoAndWhy(j.Actor, j.Why)}
 		switch j.Outcome {
 		case store.OutcomePasses:
 			step.Title = "Judged again: passes, with key " + orWord(readable(j.KeyID), "unknown")
@@ -127,14 +130,19 @@ func verdictSteps(v verdicts) []ui.LifeStep {
 			step.Title = "Not judged again: " + found.Text
 		}
 		if detail := readable(j.Detail); detail != "" && j.Outcome != store.OutcomePasses {
-			step.Detail += ". " + detail
+			step.Detail += " " + detail
 		}
 		steps = append(steps, step)
 	}
 	if v.released() {
 		steps = append(steps, ui.LifeStep{
-			Title: "Released: it is a notification now", Tone: ui.Good, At: v.release.At, Detail: fmt.Sprintf("By %s: %s", v.release.Actor, readable(v.release.Why)),
+			Title: "Released: it is a notification now", Tone: ui.Good, At: v.release.At, Detail: whoAndWhy(v.release.Actor, v.release.Why),
 		})
 	}
 	return steps
+}
+
+// whoAndWhy is a sentence about who did something, in their own words.
+func whoAndWhy(actor, why string) string {
+	return fmt.Sprintf("By %s: “%s”.", actor, strings.TrimRight(readable(why), "."))
 }

@@ -199,7 +199,7 @@ func TestAReleasedDeliveryTellsItsWholeHistory(t *testing.T) {
 	confirm := editor.Get(judged.ByTestID("release").Attr("href")).Wants(http.StatusOK)
 	confirm.Form("release-form").Set(rejected.FieldWhy, "It is ours.").Submit().Wants(http.StatusSeeOther)
 	ct.grouped(1)
-	page := show().Says("Rejected on arrival: Unknown key", "Answered 401", "Released: it is a notification now", "It is ours.")
+	page := show().Says("Rejected on arrival: Unknown key", "Answered 401", "Released: it is a notification now", "It is ours")
 	if page.Heading() != "Unknown key" || page.Has("judge-again") {
 		t.Errorf("released, its page is %q", page.Heading())
 	}
