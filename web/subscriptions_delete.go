@@ -142,7 +142,9 @@ func (s *Server) removeSubscription(ctx context.Context, o store.Organization, v
 		s.finishAudit(after, auditID, err, callText(err))
 		return &callError{err}
 	}
-	err = s.store.DeleteSubscription(after, v.ID)
+	if err = s.store.DeleteSubscription(after, v.ID); err == nil {
+		err = s.retireStrays(after, v.ID)
+	}
 	s.finishAudit(after, auditID, err, detail)
 	return err
 }

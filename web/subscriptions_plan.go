@@ -114,7 +114,7 @@ func (s *Server) retireStrays(ctx context.Context, id int64) error {
 func (s *Server) carryOut(ctx context.Context, client *cybs.Client, o store.Organization, plan securityPlan, v *store.Subscription, audit store.AuditEntry) error {
 	if plan.given.certificate != nil {
 		entry := audit
-		entry.Action, entry.Outcome, entry.Before, entry.After = "assertion_certificate.create", "", nil, nil
+		entry.Action, entry.Outcome, entry.Before, entry.After = "assertion_certificate.add", "", nil, nil
 		_, err := s.store.InsertAssertionCertificate(ctx, o.ID, v.Policy.OAuth.AssertionKeyID, plan.given.certificate, entry)
 		if err != nil && !errors.Is(err, store.ErrConflict) { // it is there already
 			return err

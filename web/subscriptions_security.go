@@ -49,6 +49,8 @@ func securityOf(v store.Subscription) securityDraft {
 		d.tokenURL, d.issuer, d.tokenAudience, d.jwksURL, d.tokenScope = p.OAuth.URL, p.Tokens.Issuer, p.Tokens.Audience, p.Tokens.JWKSURL, p.Tokens.Scope
 	}
 	switch {
+	case v.SecurityType == store.SecurityOAuthJWT && !p.Tokens.External() && p.OAuth.Audience == p.OAuth.URL:
+		d.assertionClient, d.assertionKey, d.assertionScope = p.OAuth.ClientID, p.OAuth.AssertionKeyID, p.OAuth.Scope
 	case v.SecurityType == store.SecurityOAuthJWT:
 		d.assertionAudience, d.assertionClient, d.assertionKey, d.assertionScope = p.OAuth.Audience, p.OAuth.ClientID, p.OAuth.AssertionKeyID, p.OAuth.Scope
 	case v.SecurityType == store.SecurityOAuth && p.Tokens.External():

@@ -71,7 +71,7 @@ func (s *Server) tokenServers() []ui.Option {
 func encryptionAnswers() []ui.Option {
 	return []ui.Option{
 		{Value: subscriptions.EncryptionAsNeeded, Label: "As the event types need", Hint: "Encrypted deliveries are opened, plain ones are taken too. A certificate is made when a chosen event type is encrypted."},
-		{Value: subscriptions.EncryptionAlways, Label: "Always", Hint: "Plain deliveries are rejected. Choose it only when all chosen event types are encrypted."},
+		{Value: subscriptions.EncryptionAlways, Label: "Always", Hint: "Plain deliveries are rejected, test notifications aside. Choose it only when all chosen event types are encrypted."},
 	}
 }
 
