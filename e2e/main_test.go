@@ -12,7 +12,12 @@ import (
 // binary is the server under test, built once with the race detector when the tests have it.
 var binary string //nolint:gochecknoglobals // set once by TestMain, before any test runs
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(smallDiskVariable); dir != "" {
+		os.Exit(beSmallDisk(dir))
+	}
+	os.Exit(runTests(m))
+}
 
 func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "switchboard-e2e-")
