@@ -245,6 +245,9 @@ func (n *shown) withMissing(rows []deliveries.Attempt, st retryStory) []deliveri
 			all = append(all, deliveries.Attempt{Missing: true, Name: attemptNumber(number), Answered: "Never arrived", DueAt: st.due(number)})
 		}
 		next = max(next, d.RetryNumber+1)
+		if _, ok := st.releases[d.ID]; ok {
+			rows[i].VerdictDetail = "released"
+		}
 		all = append(all, rows[i])
 	}
 	if n.State == store.StateDelivered || n.State == store.StateExhausted || n.Next.At.IsZero() {

@@ -226,4 +226,5 @@ func TestReleasedDeliveryTellsOfItsQuarantine(t *testing.T) {
 			t.Errorf("the life-line says %q, want %q", life, want)
 		}
 	}
+	a.As(store.RoleViewer).Get(paths.ShowNotificationTab(d.ID.String(), "deliveries")).Wants(http.StatusOK).Says("Verified · released", "401 Unauthorized")
 }

@@ -64,6 +64,7 @@ type Attempt struct {
 	ReceivedAt      time.Time
 	Name            string // "First attempt", "Retry 2"
 	Verdict         ui.Status
+	VerdictDetail   string // a remark behind it; may be empty
 	Answered        string
 	AnswerTime      time.Duration
 	Source, TLS     string
