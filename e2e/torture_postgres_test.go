@@ -261,7 +261,7 @@ func (c *cutter) forth(client, server net.Conn, replies <-chan struct{}, mute *a
 		}
 		way := -1
 		if n > batchBytes && c.pending.Add(-1) >= 0 {
-			way = rand.IntN(len(waysToCut)) //nolint:gosec // nothing depends on nobody guessing it
+			way = rand.IntN(len(waysToCut))
 		} else if n > batchBytes {
 			c.pending.Add(1)
 		}
