@@ -76,6 +76,7 @@ func readAxe(tb testing.TB) string {
 func pagePaths() []string {
 	return []string{
 		"/", "/subscriptions", "/subscriptions/new", "/notifications", "/notifications?status=unreadable", "/rejected",
+		"/rejected/judgements", "/rejected/judgements/new", "/rejected/discard",
 		"/organizations", "/organizations/new", "/team", "/audit", "/playground", "/no-such-page",
 	}
 }
@@ -128,7 +129,7 @@ func (b *browser) fillHouse() []string {
 	b.openUntil("/notifications", "notification-row")
 	notification := b.links("/notifications/")[0]
 	b.openUntil("/rejected", "rejected-row")
-	rejected := b.links("/rejected/")[0]
+	rejected := "/rejected/" + get(b, "read the id of a rejected delivery", chromedp.Evaluate[string](`document.querySelector("[data-testid=rejected-row]").dataset.id`))
 	return []string{
 		subscription, subscription + "?tab=configuration", subscription + "?tab=history", subscription + "?tab=answer", subscription + "/edit", subscription + "/delete",
 		notification, notification + "?view=raw", notification + "?view=hex", notification + "?tab=headers", notification + "?tab=verification", notification + "?tab=deliveries", notification + "?tab=record",
