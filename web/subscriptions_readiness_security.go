@@ -113,9 +113,10 @@ func assertionCheck(d securityDraft, list []store.AssertionCertificate, now time
 func mleCheck(st formState, list []store.MLEKey, now time.Time) subscriptions.Check {
 	check := subscriptions.Check{Name: "Encryption certificate"}
 	var encrypted []string
+	listed := false
 	for _, value := range st.draft.events {
 		if p, e, ok := st.catalogue.offered(value); ok && isEncrypted(p, e) {
-			encrypted = append(encrypted, e.Name)
+			encrypted, listed = append(encrypted, e.Name), listed || e.PayloadEncryption
 		}
 	}
 	needed := len(encrypted) > 0 || st.draft.security.encryption == subscriptions.EncryptionAlways
@@ -130,6 +131,9 @@ func mleCheck(st formState, list []store.MLEKey, now time.Time) subscriptions.Ch
 		check.Tone, check.Word, check.Text = ui.Progress, "Will be made", "Cybersource gets it when you save; the private key stays here, sealed."
 		if len(encrypted) > 0 {
 			check.Text = "Needed for " + encrypted[0] + more(len(encrypted)-1) + ". " + check.Text
+		}
+		if len(encrypted) > 0 && !listed {
+			check.Text += " Cybersource’s guide demands it; its list for this organization does not say so, and may do once it has a certificate."
 		}
 	default:
 		check.Tone, check.Word, check.Text = ui.Neutral, "Not needed", "None of the chosen event types is encrypted. What is encrypted is opened in any case."

@@ -43,7 +43,7 @@ func (s *Server) securityTab(c echo.Context, clock ui.Clock, v store.Subscriptio
 	tab.ClientNote = "Only a hash of a client’s secret is kept here. A client that was rotated goes on until retries with its tokens can no longer come."
 	tab.RotateClient = s.deedLink(v, deedRotateClient, 0, "Rotate", firstOf(mayNot, whyNotChange(v), whyNotRotateClient(v)))
 	tab.Assertions = s.assertionLines(v, have.assertions, mayNot)
-	tab.ShowAssertions = v.SecurityType == store.SecurityOAuthJWT && own || len(tab.Assertions) > 0
+	tab.ShowAssertions = v.SecurityType == store.SecurityOAuthJWT && own
 	tab.AssertionNote = "They count for the whole organization. Add one where the policy is changed."
 	return tab, nil
 }
@@ -89,12 +89,12 @@ func (s *Server) policyPairs(v store.Subscription) []ui.Pair {
 	if p.ClientCertificate {
 		certificate = "Demanded, signed by an authority of RECEIVER_CLIENT_CA"
 	}
-	rejected := "Rejected with 401: Cybersource tries again"
+	rejected := "Answered 401: Cybersource tries again. Kept in quarantine"
 	if p.Holds() {
-		rejected = "Held: answered 200, and kept in quarantine"
+		rejected = "Held: answered 200, so Cybersource does not try again. Kept in quarantine"
 	}
 	return append(pairs, ui.Pair{Name: "Encryption", Value: encryption}, ui.Pair{Name: "Sources", Value: s.sourcesText(p)},
-		ui.Pair{Name: "Client certificate", Value: certificate}, ui.Pair{Name: "What fails", Value: rejected})
+		ui.Pair{Name: "Client certificate", Value: certificate}, ui.Pair{Name: "When rejected", Value: rejected})
 }
 
 func (s *Server) sourcesText(p store.Policy) string {
@@ -144,6 +144,9 @@ func policyNotices(clock ui.Clock, v store.Subscription) []subscriptions.Notice 
 			Text: "Deliveries by the policy below and by the new one (" + other + ") are both accepted. Switchboard asks Cybersource which it has; saving the form again tells it anew.",
 		}}
 	case clock.Now.Before(f.Until):
+		if f.SecurityType == v.SecurityType && f.OAuth.ClientID != v.Policy.OAuth.ClientID {
+			other = "a token of the former client"
+		}
 		return []subscriptions.Notice{{
 			Tone: ui.Progress, Title: "The former policy counts too until " + clock.Absolute(f.Until),
 			Text: "So long retries of older notifications may come that show what was demanded before (" + other + ").",
@@ -162,7 +165,7 @@ func (s *Server) clientLines(v store.Subscription, list []store.OAuthClient, may
 		}
 		line := subscriptions.Credential{ID: c.ClientID, Times: []subscriptions.CredentialTime{{Word: "Made", At: c.CreatedAt}}}
 		if c.LastUsedAt.IsZero() {
-			line.Facts = append(line.Facts, ui.Pair{Name: "Last used", Value: "Never"})
+			line.Facts = append(line.Facts, ui.Pair{Name: "Last used", Value: "never"})
 		} else {
 			line.Times = append(line.Times, subscriptions.CredentialTime{Word: "Last used", At: c.LastUsedAt})
 		}
@@ -267,8 +270,11 @@ func (s *Server) assertionLines(v store.Subscription, list []store.AssertionCert
 	ended, now := 0, s.now()
 	for _, a := range list {
 		line := subscriptions.Credential{
-			ID: firstOf(a.KeyID, "any key id"), Facts: []ui.Pair{{Name: "Fingerprint", Value: fingerprintText(a.Fingerprint), Mono: true}},
+			ID: hex.EncodeToString(a.Fingerprint), Facts: []ui.Pair{{Name: "For", Value: "any key id"}},
 			Times: []subscriptions.CredentialTime{{Word: "Added", At: a.CreatedAt}, {Word: "Valid until", At: a.NotAfter}},
+		}
+		if a.KeyID != "" {
+			line.Facts = []ui.Pair{{Name: "For key id", Value: a.KeyID, Mono: true}}
 		}
 		switch {
 		case !a.RetiredAt.IsZero():
