@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +29,7 @@ type Description struct {
 }
 
 // GroupNext takes up to limit verified deliveries that belong to no notification yet, oldest first, asks describe about each, and makes or
-// extends their notifications, all in one transaction of five round trips,
+// extends their notifications, all in one transaction of a few round trips,
 // however many they are. It returns how many it took: fewer than limit means that
 // nothing waits. Replicas may call it at the same time: they take turns, so that deliveries are grouped in order of arrival whoever
 // does it. A delivery whose payload Postgres refuses is grouped without payload.
@@ -97,17 +99,24 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 // takeUngrouped waits for its turn and takes what waits, oldest first. What is taken has its notification before another replica takes more:
 // a retry that came after its first attempt is grouped after it, and finds it. A replica that stops in its turn loses it after a while.
 func (s *Store) takeUngrouped(ctx context.Context, tx pgx.Tx, limit int) ([]Delivery, error) {
-	var list []Delivery
+	var taken []ID
 	batch := &pgx.Batch{}
 	batch.Queue("SELECT pg_advisory_xact_lock(hashtext('switchboard grouping')), set_config('idle_in_transaction_session_timeout', '20s', true)")
-	// A statement of its own: it must see what was committed while the first one waited.
-	batch.Queue(`WITH taken AS (DELETE FROM grouping_queue WHERE delivery_id IN
-			(SELECT delivery_id FROM grouping_queue ORDER BY delivery_id LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING delivery_id)
-		SELECT `+deliverySelect+`, body FROM deliveries WHERE id = ANY (ARRAY(SELECT delivery_id FROM taken)) ORDER BY id`, limit).Query(func(rows pgx.Rows) (err error) {
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) { return s.scanDeliveryWithBody(row) })
+	// A statement of its own: it must see what was committed while the first one waited. The array is made once; an IN may be asked for each row, and
+	// then takes more than the limit.
+	batch.Queue("DELETE FROM grouping_queue WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM grouping_queue ORDER BY delivery_id LIMIT $1 FOR UPDATE)) RETURNING delivery_id",
+		limit).Query(func(rows pgx.Rows) (err error) {
+		taken, err = pgx.CollectRows(rows, pgx.RowTo[ID])
 		return err
 	})
-	return list, mapError("take deliveries to group", tx.SendBatch(ctx, batch).Close())
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil || len(taken) == 0 {
+		return nil, mapError("take deliveries to group", err)
+	}
+	// With lowest and highest id Postgres leaves out all other partitions; with the array alone it looks into each of them for each id.
+	slices.SortFunc(taken, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	rows, _ := tx.Query(ctx, "SELECT "+deliverySelect+", body FROM deliveries WHERE id = ANY ($1) AND id BETWEEN $2 AND $3 ORDER BY id", taken, taken[0], taken[len(taken)-1])
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) { return s.scanDeliveryWithBody(row) })
+	return list, mapError("read deliveries to group", err)
 }
 
 // described is a delivery with what it says.

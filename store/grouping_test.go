@@ -304,6 +304,27 @@ func TestDeliveryWhoseBodyCannotBeOpenedIsGrouped(t *testing.T) {
 	}
 }
 
+// A queue that was short when Postgres last looked makes it plan for a row or two.
+func TestNoMoreIsGroupedAtOnceThanAskedFor(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	a := newArrivals(t, s)
+	insert(t, s, a.at(monday))
+	if _, err := s.Pool().Exec(t.Context(), "ANALYZE grouping_queue"); err != nil {
+		t.Fatal(err)
+	}
+	var list []*store.Delivery
+	for i := range 300 {
+		list = append(list, a.at(monday.Add(time.Duration(i)*time.Second), event(fmt.Sprint("event", i), 0)))
+	}
+	insert(t, s, list...)
+	for _, limit := range []int{7, 50} {
+		if n, err := s.GroupNext(t.Context(), limit, describe); err != nil || n != limit {
+			t.Errorf("took %d, %v; asked for %d", n, err, limit)
+		}
+	}
+}
+
 func TestGroupingThatFailsLeavesItsDeliveriesWaiting(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
