@@ -34,6 +34,8 @@ type bench struct {
 	numbers     atomic.Int64 // of events
 	measured    map[string][]float64
 	foreign     []float64 // cores that other programs used while something was measured
+	full        *bench    // the same with a database that is not empty; nil: not asked for
+	keeps       bool      // what is stored: this is the full one
 }
 
 func newBench(ctx context.Context, o options, databaseURL, scratch string, out io.Writer) (*bench, error) {
@@ -50,15 +52,15 @@ func newBench(ctx context.Context, o options, databaseURL, scratch string, out i
 	if b.store, err = store.Open(ctx, store.Config{URL: databaseURL, Sealer: sealer, MaxConns: 2}); err != nil {
 		return nil, err
 	}
+	if b.postmaster, err = postmaster(ctx, b.store.Pool()); err != nil {
+		b.store.Close()
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{b.findPgbench, b.seed} {
 		if err := step(ctx); err != nil {
 			b.store.Close()
 			return nil, err
 		}
-	}
-	if b.postmaster, err = postmaster(ctx, b.store.Pool()); err != nil {
-		b.store.Close()
-		return nil, err
 	}
 	return b, nil
 }
@@ -93,29 +95,31 @@ type measurement struct {
 	ungrouped bool
 	load      load
 	duration  time.Duration
+	full      bool // at the database that is not empty
 }
 
 // runs are what a round measures, in this order; every other round goes backwards. What is compared stands side by side.
 func (b *bench) runs() []measurement {
 	var list []measurement
 	for _, m := range []measurement{
-		{"64", false, load{connections: 64}, b.duration},
-		{"256", false, load{connections: 256}, b.duration},
-		{"1", false, load{connections: 1}, b.duration},
-		{"3000", false, load{connections: 128, rate: 3000}, b.duration},
+		{name: "64", load: load{connections: 64}, duration: b.duration},
+		{name: "256", load: load{connections: 256}, duration: b.duration},
+		{name: "1", load: load{connections: 1}, duration: b.duration},
+		{name: "3000", load: load{connections: 128, rate: 3000}, duration: b.duration},
 	} {
-		list = append(list, m, measurement{m.name + "/alone", true, m.load, m.duration})
+		list = append(list, m, measurement{name: m.name + "/alone", ungrouped: true, load: m.load, duration: m.duration})
 	}
 	return append(list,
-		measurement{"mixed", false, load{connections: 64, mixed: true}, b.duration},
-		measurement{"sustained", false, load{connections: 64}, b.sustained})
+		measurement{name: "mixed", load: load{connections: 64, mixed: true}, duration: b.duration},
+		measurement{name: "full", load: load{connections: 64}, duration: b.duration, full: true},
+		measurement{name: "sustained", load: load{connections: 64}, duration: b.sustained})
 }
 
 // round measures everything once.
 func (b *bench) round(ctx context.Context, number int) error {
 	runs := b.runs()
 	if number == 0 { // pgbench needs a row that was stored
-		if err := b.one(ctx, measurement{"first", false, load{connections: 1}, time.Second}); err != nil {
+		if err := b.one(ctx, measurement{name: "first", load: load{connections: 1}, duration: time.Second}); err != nil {
 			return err
 		}
 	}
@@ -141,7 +145,13 @@ func (b *bench) round(ctx context.Context, number int) error {
 		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), runs[i].name) {
 			continue
 		}
-		if err := b.one(ctx, runs[i]); err != nil {
+		at := b
+		if runs[i].full {
+			if at = b.full; at == nil {
+				continue
+			}
+		}
+		if err := at.one(ctx, runs[i]); err != nil {
 			return fmt.Errorf("measure %s: %w", runs[i].name, err)
 		}
 	}
@@ -182,6 +192,10 @@ func (b *bench) one(ctx context.Context, r measurement) (err error) {
 	if err != nil {
 		return err
 	}
+	already, err := b.stored(ctx)
+	if err != nil {
+		return err
+	}
 	before, err := b.usage(c)
 	if err != nil {
 		return err
@@ -204,11 +218,11 @@ func (b *bench) one(ctx context.Context, r measurement) (err error) {
 	if err != nil {
 		return err
 	}
-	var stored int
-	if err := b.store.Pool().QueryRow(ctx, "SELECT count(*) FROM deliveries").Scan(&stored); err != nil {
-		return fmt.Errorf("count deliveries: %w", err)
+	stored, err := b.stored(ctx)
+	if err != nil {
+		return err
 	}
-	perDelivery := (after.served - before.served) / time.Duration(max(stored, 1))
+	perDelivery := (after.served - before.served) / time.Duration(max(stored-already, 1))
 	foreign := max(0, (after.machine-before.machine-(after.served-before.served)-(after.own-before.own)).Seconds()/time.Since(start).Seconds())
 	for name, value := range map[string]float64{
 		"rate": got.perSecond(), "p50": got.p50.Seconds(), "p99": got.p99.Seconds(), "cpu": perDelivery.Seconds(), "lag": lag.Seconds(), "idle": idle, "peak": peak,
@@ -218,6 +232,15 @@ func (b *bench) one(ctx context.Context, r measurement) (err error) {
 	b.foreign = append(b.foreign, foreign)
 	return b.print("  %-12s %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  %4.0f µs of processor  lag %5.2f s  %2.0f → %2.0f MiB  others used %.2f cores\n",
 		r.name, got.perSecond(), got.p50.Seconds()*1e3, got.p99.Seconds()*1e3, perDelivery.Seconds()*1e6, lag.Seconds(), idle, peak, foreign)
+}
+
+// stored is how many deliveries receivers have stored.
+func (b *bench) stored(ctx context.Context) (int, error) {
+	var n int
+	if err := b.store.Pool().QueryRow(ctx, "SELECT coalesce(sum(deliveries), 0) FROM traffic_minutes").Scan(&n); err != nil {
+		return 0, fmt.Errorf("count deliveries: %w", err)
+	}
+	return n, nil
 }
 
 func (b *bench) keep(name string, value float64) { b.measured[name] = append(b.measured[name], value) }

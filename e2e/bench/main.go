@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,6 +24,7 @@ type options struct {
 	rounds    int
 	duration  time.Duration
 	sustained time.Duration
+	stored    int
 	dir       string
 	only      string
 	printOnly bool
@@ -46,13 +49,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured in turn")
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long each measurement takes")
 	flags.DurationVar(&o.sustained, "sustained", time.Minute, "how long the sustained measurement takes")
+	flags.IntVar(&o.stored, "stored", 3_000_000, "how many deliveries the full database has stored; 0 leaves that measurement out")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "a folder on the disk to measure")
 	flags.StringVar(&o.only, "only", "", "comma-separated names of what to measure, such as 64,64/alone; ratios that need more are left out")
 	flags.BoolVar(&o.printOnly, "print", false, "do not fail when a ratio is missed")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)
 	}
-	if o.rounds < 1 || o.duration < time.Second || o.sustained < time.Second {
+	if o.only != "" && !slices.Contains(strings.Split(o.only, ","), "full") {
+		o.stored = 0
+	}
+	if o.rounds < 1 || o.stored < 0 || o.duration < time.Second || o.sustained < time.Second {
 		return errors.New("read flags: at least one round, and one second for each measurement")
 	}
 	return measure(ctx, o, getenv("PG_BIN_DIR"), out)
@@ -86,6 +93,12 @@ func measure(ctx context.Context, o options, binDir string, out io.Writer) (err 
 	defer b.store.Close()
 	if err := b.describeMachine(ctx, server.Version()); err != nil {
 		return err
+	}
+	if o.stored > 0 {
+		if b.full, err = b.fill(ctx, o.stored); err != nil {
+			return err
+		}
+		defer b.full.store.Close()
 	}
 	for round := range o.rounds {
 		if err := b.round(ctx, round); err != nil {
