@@ -114,7 +114,9 @@ func (h *house) refuse(t *testing.T, g *gate, r *receiver.Receiver) {
 
 func (h *house) awaitState(t *testing.T, want store.State) {
 	t.Helper()
-	h.await(t, "state "+string(want), func() bool { return h.count(t, "SELECT count(*) FROM notifications WHERE state = '"+string(want)+"'") == 1 })
+	h.await(t, "state "+string(want), func() bool {
+		return h.count(t, "SELECT count(*) FROM notifications WHERE state = '"+string(want)+"'") == 1
+	})
 }
 
 func often(cfg *jobs.Config) { cfg.SyncInterval, cfg.RetryStatusInterval = time.Second, time.Second }

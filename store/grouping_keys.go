@@ -19,14 +19,14 @@ func (d *described) loose() groupKey  { return groupKey{d.SubscriptionID, string
 
 // horizonStart and horizonEnd are the lowest and highest ids of notifications that the delivery can belong to when its date alone differs.
 func (d *described) horizonStart() ID { return FloorID(d.ReceivedAt.Add(-d.Horizon)) }
-func (d *described) horizonEnd() ID   { return FloorID(d.ReceivedAt.Add(d.Horizon + time.Millisecond)) }
+
+func (d *described) horizonEnd() ID { return FloorID(d.ReceivedAt.Add(d.Horizon + time.Millisecond)) }
 
 // knownKey is a fingerprint that belongs to a notification, with the lowest retry number that came with it and its event date.
 type knownKey struct {
 	notification ID
 	retry        int
 	eventAt      time.Time // zero: not a time
-	lowered      bool      // retry is lower than in the database
 }
 
 // contradicts says that the delivery cannot be of the key's notification although the date alone differs: no attempt is made twice, and a later

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,10 +19,13 @@ func (a *NextAttempt) epochIsZero() {
 	a.At, a.OverdueAt, a.GivesUpAt = epochIsZero(a.At), epochIsZero(a.OverdueAt), epochIsZero(a.GivesUpAt)
 }
 
+// answeredOK is the HTTP status upon which Cybersource does not send again.
+const answeredOK = 200
+
 // state is where the notification stands after this attempt alone.
 func (d *described) state() State {
 	switch {
-	case d.Answered == http.StatusOK:
+	case d.Answered == answeredOK:
 		return StateDelivered
 	case d.Next.At.IsZero():
 		return StateExhausted
@@ -67,8 +69,6 @@ const resumedFor = "interval '1 hour'"
 
 // advanceSQL works out anew where notifications stand at a time: from what is expected of each and from its subscription's status. It is the same
 // whatever the state was, so that it may run twice, late, or after the clock was set back.
-//
-//nolint:gosec // constants alone
 const advanceSQL = `
 	WITH expected AS (
 		SELECT n.id, n.state AS was, s.status,
@@ -154,7 +154,7 @@ func (s *Store) advance(ctx context.Context, now time.Time, limit int) (found, m
 // policiesThen gives every delivery that was not answered 200 the retry policy of its subscription at that time.
 func policiesThen(ctx context.Context, tx pgx.Tx, deliveries []Delivery) error {
 	for i, d := range deliveries {
-		if d.Answered == http.StatusOK {
+		if d.Answered == answeredOK {
 			continue
 		}
 		p, err := retryPolicyAt(ctx, tx, d.SubscriptionID, d.ReceivedAt)

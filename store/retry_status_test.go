@@ -327,11 +327,11 @@ func attempt(a *arrivals, name string, first time.Time, number int, moves bool) 
 // Whatever the order in which attempts are stored and grouped, and by whom: one event is one notification, and another is another.
 func TestAttemptsInAnyOrderEndInOneNotificationEach(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	for round := range 12 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // a repeatable order, no secret
+			random := rand.New(rand.NewPCG(seed, uint64(round)))
 			s, _ := newClockedStore(t)
 			if _, err := s.EnsurePartitions(t.Context(), monday, monday.AddDate(0, 0, 7)); err != nil {
 				t.Fatal(err)

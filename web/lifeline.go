@@ -19,7 +19,7 @@ type lifePart struct {
 // lifeLine tells what happened to a notification, from its event to its last delivery and what is expected next, by what is stored and nothing else.
 func (n *shown) lifeLine(st retryStory, clock ui.Clock) []ui.LifeStep {
 	parts := append(n.lifeOfAttempts(st), aroundLife(st, clock)...)
-	parts = append(parts, n.lifeToCome(st)...)
+	parts = append(parts, n.lifeToCome()...)
 	slices.SortStableFunc(parts, func(a, b lifePart) int { return a.at.Compare(b.at) })
 	steps := occurred(n.EventDate)
 	for _, p := range parts {
@@ -92,7 +92,7 @@ func released(d store.Delivery, r store.Release) ui.LifeStep {
 }
 
 // lifeToCome is what is expected of Cybersource, or was in vain.
-func (n *shown) lifeToCome(st retryStory) []lifePart {
+func (n *shown) lifeToCome() []lifePart {
 	if n.State == store.StateDelivered || n.Next.At.IsZero() {
 		if n.State == store.StateExhausted {
 			return []lifePart{{n.LastDeliveryAt.Add(time.Nanosecond), []ui.LifeStep{{Title: "Retries used up", Tone: ui.Bad, Detail: "It was the last one of the policy."}}}}
