@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -19,7 +20,11 @@ func outageText(o store.Outage) (word, sentence string) {
 	case o.Kind == store.OutageAbsent:
 		return "Stopped", "Switchboard was stopped and received nothing until it was started again."
 	}
-	return "Refused", refusalCause(o.Cause) + ": " + refusedText(o) + "."
+	word = "Refused"
+	if o.Deliveries == 0 && o.HealthChecks == 0 {
+		word = "Not ready"
+	}
+	return word, refusalCause(o.Cause) + ": " + refusedText(o) + "."
 }
 
 func refusalCause(cause string) string {
@@ -80,10 +85,27 @@ func (h house) outageLines() []overview.Outage {
 			line.Tone = ui.Bad
 		}
 		line.Word, line.Text = outageText(o)
-		if took := o.To.Sub(o.From).Round(time.Second); took >= time.Second {
-			line.Took = took.String()
-		}
+		line.Took = lengthText(o.To.Sub(o.From))
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// lengthText is how long something took, in its two largest units; empty for less than a second.
+func lengthText(d time.Duration) string {
+	d = d.Round(time.Second)
+	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case d < time.Second:
+		return ""
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case minutes > 0 && seconds > 0:
+		return fmt.Sprintf("%d min %d s", minutes, seconds)
+	case minutes > 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d s", seconds)
 }

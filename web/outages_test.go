@@ -41,8 +41,8 @@ func TestOverviewSaysWhatTheReceiverCouldNotTake(t *testing.T) {
 	lines := viewer.Get(paths.Overview).Wants(http.StatusOK).Says(
 		"The database took no writes: 1,234 deliveries and 1 health check were answered 503.",
 		"More came than the database could store at once: 1 delivery was answered 503.",
-		"Switchboard ended unexpectedly and received nothing until it was started again.", "2h0m0s",
-		"Switchboard was stopped and received nothing until it was started again.", "40m0s",
+		"Switchboard ended unexpectedly and received nothing until it was started again.", "2 h",
+		"Switchboard was stopped and received nothing until it was started again.", "40 min",
 	).AllByTestID("outage")
 	if len(lines) != 4 {
 		t.Errorf("%d outages are shown, want the four of the last day", len(lines))
