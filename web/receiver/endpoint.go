@@ -161,7 +161,8 @@ func (e *endpoints) read(ctx context.Context) (*table, error) {
 		}
 		found := &endpoint{Endpoint: item, keys: ring}
 		if found.sources, err = ParseSources(item.Policy.Sources); err != nil {
-			return nil, fmt.Errorf("read sources of subscription %d: %w", item.SubscriptionID, err)
+			// The others go on; this endpoint lets nobody in.
+			e.log.Error("the sources of an endpoint cannot be read", "subscription", item.SubscriptionID, "err", err)
 		}
 		next.byToken[item.Token] = found
 		next.bySubscription[item.SubscriptionID] = found

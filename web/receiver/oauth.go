@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ const (
 	tokenPath = "/oauth/token" //nolint:gosec // G101: an address
 	// maxTokenForm bounds a token request. One with an assertion has some two thousand bytes.
 	maxTokenForm = 16 << 10
+	// tokenTimeout is how long the database may take over a token request.
+	tokenTimeout = 5 * time.Second
 	// tokenRetryAfter is what a source is asked to wait that has failed too often.
 	tokenRetryAfter = time.Minute
 )
@@ -82,9 +85,11 @@ func (r *Receiver) issueToken(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	asked, err := readTokenRequest(w, req)
+	ctx, cancel := context.WithTimeout(req.Context(), tokenTimeout)
+	defer cancel()
 	var client *store.OAuthClient
 	if err == nil {
-		client, err = r.identify(req, asked, now)
+		client, err = r.identify(ctx, asked, now)
 	}
 	var scope string
 	if err == nil {
@@ -94,7 +99,7 @@ func (r *Receiver) issueToken(w http.ResponseWriter, req *http.Request) {
 		r.refuseToken(w, req, err, now)
 		return
 	}
-	if err := r.store.MarkOAuthClientUsed(req.Context(), client.ID); err != nil {
+	if err := r.store.MarkOAuthClientUsed(ctx, client.ID); err != nil {
 		r.log.Warn("the use of an OAuth client was not noted", "client", client.ID, "err", err) // its token is good nevertheless
 	}
 	r.metrics.tokens.WithLabelValues("issued").Inc()
@@ -174,7 +179,7 @@ func parseTokenForm(body string, authorization []string) (t tokenRequest, err er
 }
 
 // identify returns the client that asks, once it has proved itself.
-func (r *Receiver) identify(req *http.Request, t tokenRequest, now time.Time) (*store.OAuthClient, error) {
+func (r *Receiver) identify(ctx context.Context, t tokenRequest, now time.Time) (*store.OAuthClient, error) {
 	assertion := t.form.Get("client_assertion")
 	switch kind := t.form.Get("grant_type"); {
 	case kind == "":
@@ -186,11 +191,11 @@ func (r *Receiver) identify(req *http.Request, t tokenRequest, now time.Time) (*
 	case assertion != "" && t.form.Get("client_assertion_type") != assertionType:
 		return nil, refuseRequest("assertion_type")
 	case assertion != "":
-		return r.assert(req.Context(), assertion, t.id, now)
+		return r.assert(ctx, assertion, t.id, now)
 	case t.id == "" || t.secret == "":
 		return nil, refuseClient("credentials_missing")
 	}
-	client, err := r.endpoints.clientByName(req.Context(), t.id)
+	client, err := r.endpoints.clientByName(ctx, t.id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, refuseClient("client_unknown")

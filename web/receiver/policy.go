@@ -120,6 +120,9 @@ func contains(networks []netip.Prefix, addr netip.Addr) bool {
 // listed names the first few networks.
 func listed(networks []netip.Prefix) string {
 	const most = 8
+	if len(networks) == 0 {
+		return "nobody"
+	}
 	names := make([]string, 0, most)
 	for i, p := range networks {
 		if i == most {
