@@ -135,6 +135,7 @@ func (s *Store) DeleteOldRows(ctx context.Context, before time.Time) (map[string
 	deleted, err := s.deleteAged(ctx, before, []aged{
 		{table: "grouping_queue", condition: "delivery_id < $1", byID: true},
 		{table: "traffic_minutes", condition: "minute < $1"},
+		{table: "answer_minutes", condition: "minute < $1"},
 		{table: "rejected_unstored", condition: "hour < $1"},
 		{table: "receiver_refusals", condition: "last_at < $1"},
 		{table: "receiver_runs", condition: "started_at < $1 AND seen_at < $1 AND ended <> ''"},
@@ -151,7 +152,7 @@ func (s *Store) DeleteOldRows(ctx context.Context, before time.Time) (map[string
 
 // DeleteOldSums deletes sums by the hour, which outlive what they count.
 func (s *Store) DeleteOldSums(ctx context.Context, before time.Time) (map[string]int64, error) {
-	return s.deleteAged(ctx, before, []aged{{table: "traffic_hours", condition: "hour < $1"}})
+	return s.deleteAged(ctx, before, []aged{{table: "traffic_hours", condition: "hour < $1"}, {table: "answer_hours", condition: "hour < $1"}})
 }
 
 // deleteBatch is how many rows one statement deletes.

@@ -383,13 +383,27 @@ func TestOldRowsOfOtherTablesAreDeleted(t *testing.T) {
 			}
 		}
 	}
+	for _, sql := range []string{
+		"INSERT INTO judgements (created_at, actor, why, organizations, to_at, found, beyond, progress_at) VALUES ($1, 'ann', 'test', '{}', $1, 1, false, $1)",
+		`INSERT INTO judged_deliveries (judgement_id, delivery_id, outcome, first_reason, first_rung, reason, rung, detail, key_id)
+			SELECT j.id, d.id, 'passes', '', '', '', '', '', '' FROM judgements j, deliveries d WHERE $1::timestamptz IS NOT NULL`,
+		`INSERT INTO released_deliveries (delivery_id, judgement_id, released_at, first_reason, first_detail, first_key_id)
+			SELECT d.id, j.id, $1, '', '', '' FROM judgements j, deliveries d`,
+		`INSERT INTO answer_minutes (minute, subscription_id, organization_id, within_micros, writer, answers) SELECT minute, subscription_id, organization_id, 1000, 1, 1 FROM traffic_minutes
+			WHERE verdict = 'verified' AND $1::timestamptz IS NOT NULL`,
+		"INSERT INTO setup_links (token_hash, created_at, expires_at) SELECT sha256(received_at::text::bytea), received_at, received_at FROM deliveries WHERE $1::timestamptz IS NOT NULL",
+	} {
+		if _, err := s.Pool().Exec(t.Context(), sql, recent); err != nil {
+			t.Fatal(err)
+		}
+	}
 	deleted, err := s.DeleteOldRows(t.Context(), monday.AddDate(0, 0, -90))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]int64{
 		"grouping_queue": 1, "traffic_minutes": 2, "rejected_unstored": 1, "receiver_refusals": 1, "receiver_runs": 1, "health_pings": 1,
-		"judged_deliveries": 0, "released_deliveries": 0, "setup_links": 0,
+		"answer_minutes": 1, "judged_deliveries": 1, "released_deliveries": 1, "setup_links": 1,
 	}
 	if diff := cmp.Diff(want, deleted); diff != "" {
 		t.Errorf("deleted (-want +got):\n%s", diff)
