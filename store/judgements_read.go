@@ -117,8 +117,6 @@ type Healed struct {
 }
 
 // healedByPolicy are the reasons that a subscription's change may heal, healedByEncryption those that a new key of message-level encryption may.
-//
-//nolint:gosec // reasons, not credentials
 const (
 	healedByKey        = "('key_unknown', 'key_empty')"
 	healedByPolicy     = "'source_not_allowed', 'client_certificate_missing', 'client_certificate_invalid', 'token_missing', 'token_invalid', 'token_expired', 'token_revoked', 'token_foreign', 'mle_missing'"

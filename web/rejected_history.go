@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/views/deliveries"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/rejected"
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -47,11 +47,12 @@ func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) (rejected.
 		h.Facts = append(h.Facts, ui.Pair{Name: "Notification", Value: r.NotificationID.String(), Mono: true, Href: paths.ShowDelivery(r.ID.String())})
 		return h, nil
 	}
-	next, err := s.nextAttempt(c.Request().Context(), r, h.Clock)
-	if err != nil {
+	switch expected, err := s.expectedAfter(c.Request().Context(), r.Delivery); {
+	case err == nil:
+		h.Next = deliveries.ExpectedPart(h.Clock, expected)
+	case !errors.Is(err, store.ErrNotFound): // without its subscription nothing can be said
 		return h, err
 	}
-	h.Facts = append(h.Facts, next)
 	same, err := s.sameNotification(c.Request().Context(), r.Delivery)
 	switch {
 	case err == nil:
@@ -81,34 +82,6 @@ func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) (rejected.
 		h.Actions = append([]ui.Action{release}, h.Actions...)
 	}
 	return h, nil
-}
-
-// nextAttempt says when Cybersource is expected to send it again, by what the delivery claims to be.
-func (s *Server) nextAttempt(ctx context.Context, r rejectedShown, clock ui.Clock) (ui.Pair, error) {
-	p := ui.Pair{Name: "Next attempt", Hint: "Worked out from the retry number that it claims and the subscription’s retry policy at the time. Cybersource tells no schedule."}
-	if r.Answered == http.StatusOK {
-		p.Value = "None: it was answered 200, so Cybersource takes it for delivered."
-		return p, nil
-	}
-	policy, err := s.store.RetryPolicyAt(ctx, r.SubscriptionID, r.ReceivedAt)
-	if errors.Is(err, store.ErrNotFound) {
-		p.Value = "Cannot be said: its subscription is not known any more."
-		return p, nil
-	}
-	if err != nil {
-		return p, err
-	}
-	retries := len(retryPolicyOf(policy).Schedule())
-	next, ok := retryPolicyOf(policy).After(r.RetryNumber, r.ReceivedAt)
-	switch {
-	case !ok:
-		p.Value = fmt.Sprintf("None: all %s are used up.", plural(retries, "retry", "retries"))
-	case next.At.Before(clock.Now):
-		p.Value = fmt.Sprintf("Retry %d of %d was expected at %s, %s.", next.Number, retries, clock.Absolute(next.At), clock.Relative(next.At))
-	default:
-		p.Value = fmt.Sprintf("Retry %d of %d is expected at %s, %s.", next.Number, retries, clock.Absolute(next.At), clock.Relative(next.At))
-	}
-	return p, nil
 }
 
 // verdictSteps are the verdicts, oldest first.

@@ -113,11 +113,12 @@ func (j *judgementShown) href(changes ...string) string {
 
 // title is what came out, once it did.
 func (j *judgementShown) title() string {
-	switch {
-	case j.State == store.StateJudging:
+	switch j.State {
+	case store.StateJudging:
 		return "Judging again"
-	case j.State == store.StateReleased:
+	case store.StateReleased:
 		return fmt.Sprintf("%s of %s released", ui.CountText(int64(j.Released), 0), ui.CountText(int64(j.Judged()), 0))
+	case store.StateJudged, store.StateReleasing:
 	}
 	return j.result()
 }
@@ -216,8 +217,11 @@ func (j *judgementShown) restHref() string {
 func (j *judgementShown) facts() []ui.Pair {
 	at := func(t time.Time) string { return (&filters{zone: j.zone}).local(t).Format("2 Jan 2006, 15:04:05 MST") }
 	pairs := []ui.Pair{
-		{Name: "Asked by", Value: j.Actor}, {Name: "Asked at", Value: at(j.CreatedAt)}, {Name: "Why", Value: readable(j.Why)},
-		{Name: "Which", Value: filterText(j.Filter, j.scope)}, {Name: "Received until", Value: at(j.Filter.To)},
+		{Name: "Asked by", Value: j.Actor},
+		{Name: "Asked at", Value: at(j.CreatedAt)},
+		{Name: "Why", Value: readable(j.Why)},
+		{Name: "Which", Value: filterText(j.Filter, j.scope)},
+		{Name: "Received until", Value: at(j.Filter.To)},
 	}
 	if !j.Filter.From.IsZero() {
 		pairs = slices.Insert(pairs, 4, ui.Pair{Name: "Received from", Value: at(j.Filter.From)})

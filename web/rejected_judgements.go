@@ -77,7 +77,8 @@ func (r chosenRejected) what() []ui.Pair {
 	if r.one() {
 		return []ui.Pair{
 			{Name: "Delivery", Value: r.delivery.ID.String(), Mono: true, Href: paths.ShowRejected(r.delivery.ID.String())},
-			{Name: "Received", Value: r.local(r.delivery.ReceivedAt).Format("2 Jan 2006, 15:04:05 MST")}, {Name: "Reason", Value: whyText(r.delivery)},
+			{Name: "Received", Value: r.local(r.delivery.ReceivedAt).Format("2 Jan 2006, 15:04:05 MST")},
+			{Name: "Reason", Value: whyText(r.delivery)},
 		}
 	}
 	pairs := []ui.Pair{{Name: "How many", Value: ui.CountText(int64(min(r.found, store.MaxJudged)), 0), Href: r.href(paths.Rejected, sizeParam, "", liveParam, "")}}

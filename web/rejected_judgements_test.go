@@ -218,7 +218,7 @@ func TestARejectedDeliveryTellsWhatComesAfterIt(t *testing.T) {
 	ct.quarantine(1, 0)
 	editor := ct.As(store.RoleEditor)
 	id := rows(editor.Get(paths.Rejected), "rejected-row")[0]
-	page := editor.Get(paths.ShowRejected(id)).Wants(http.StatusOK).Says("Retry 1 of 3 is expected at")
+	page := editor.Get(paths.ShowRejected(id)).Wants(http.StatusOK).Says("Retry 1 of 3 is expected")
 	if strings.Contains(page.Text(), "Arrived otherwise") {
 		t.Error("another attempt is told of before there is one")
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,7 +106,7 @@ func (f Fault) meddle(body []byte) []byte {
 	case FaultCharset:
 		var wide []byte
 		for _, unit := range utf16.Encode([]rune("\ufeff" + string(body))) {
-			wide = append(wide, byte(unit>>8), byte(unit))
+			wide = binary.BigEndian.AppendUint16(wide, unit)
 		}
 		return wide
 	case FaultCompressed:

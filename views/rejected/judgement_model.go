@@ -3,6 +3,8 @@ package rejected
 import (
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/switchboardhq/switchboard/views/layout"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
@@ -120,18 +122,32 @@ type Offer struct {
 type History struct {
 	Clock ui.Clock
 	Steps []ui.LifeStep
+	// Next says when the next attempt is expected; nil when that cannot be said.
+	Next templ.Component
 	// Facts lead to what it became, and to what came after it.
 	Facts   []ui.Pair
 	Actions []ui.Action
 }
 
 var judgementColumns = []ui.Column{
-	{Label: "Judged again"}, {Label: "By"}, {Label: "Why", Wide: true}, {Label: "Which"},
-	{Label: "Judged", Numeric: true}, {Label: "Pass", Numeric: true}, {Label: "Fail", Numeric: true}, {Label: "State"},
+	{Label: "Judged again"},
+	{Label: "By"},
+	{Label: "Why", Wide: true},
+	{Label: "Which"},
+	{Label: "Judged", Numeric: true},
+	{Label: "Pass", Numeric: true},
+	{Label: "Fail", Numeric: true},
+	{Label: "State"},
 }
 
 var sumColumns = []ui.Column{{Label: "On arrival"}, {Label: "Now", Wide: true}, {Label: "Deliveries", Numeric: true}}
 
 var judgedColumns = []ui.Column{
-	{Label: "Received"}, {Label: "Claims to be"}, {Label: "On arrival"}, {Label: "Now", Wide: true}, {Label: "Key id"}, {Label: "Subscription"}, {Label: "Where it is"},
+	{Label: "Received"},
+	{Label: "Claims to be"},
+	{Label: "On arrival"},
+	{Label: "Now", Wide: true},
+	{Label: "Key id"},
+	{Label: "Subscription"},
+	{Label: "Where it is"},
 }
