@@ -123,7 +123,7 @@ func (w *writer) loop(number int32) {
 	batch := make([]*item, 0, w.maxBatch)
 	for it := range w.queue {
 		if pause := w.grouper.pause(); pause > 0 {
-			time.Sleep(pause)
+			<-time.After(pause) // at most longestPause, also while stopping
 		}
 		batch = w.collect(append(batch[:0], it))
 		w.commit(number, batch)
