@@ -95,7 +95,9 @@ func (s *Server) notificationFilters(c echo.Context) (*filters, string, error) {
 		f.refuse(statusParam, f.status, "It is delivered, open, retrying, overdue, held, exhausted, retried, lost-attempts, unreadable, test or rejected.")
 		to = ""
 	}
-	f.values.Del(reasonParam) // of rejected deliveries alone
+	for _, name := range []string{reasonParam, rungParam, keyParam} {
+		f.values.Del(name) // of rejected deliveries alone
+	}
 	return f, to, nil
 }
 
