@@ -118,7 +118,7 @@ type Healed struct {
 
 // healedByPolicy are the reasons that a subscription's change may heal, healedByEncryption those that a new key of message-level encryption may.
 const (
-	healedByKey        = "('key_unknown', 'key_empty')"
+	healedByKey        = "'key_unknown', 'key_empty'"
 	healedByPolicy     = "'source_not_allowed', 'client_certificate_missing', 'client_certificate_invalid', 'token_missing', 'token_invalid', 'token_expired', 'token_revoked', 'token_foreign', 'mle_missing'"
 	healedByEncryption = "'mle_key_unknown', 'mle_wrong_key', 'mle_undecryptable'"
 )
@@ -127,22 +127,25 @@ const (
 // since they were last judged: their key is kept here now, their subscription was changed, or there is a new key to decrypt with. It is cheap whatever is in
 // quarantine: it looks at the newest 1,000 of each of the newest keys, and of each reason.
 func (s *Store) MayPass(ctx context.Context, organizations []int64, subscription int64) ([]Healed, error) {
+	// What is looked for is read where it is found by index, and each delivery's judgements by a probe: no join may read a whole table.
 	rows, _ := s.pool.Query(ctx, `WITH keys AS (
 			SELECT key_id, organization_id, created_at FROM signature_keys WHERE $1::bigint[] IS NULL OR organization_id = ANY($1) ORDER BY id DESC LIMIT $4
 		), changed AS (
-			SELECT near.id, k.key_id, k.organization_id, k.created_at AS at FROM keys k
-				CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE verdict = 'rejected' AND key_id = k.key_id AND key_id <> '' ORDER BY id DESC LIMIT $3) near
+			SELECT d.id, d.reason, d.organization_id, d.subscription_id, d.received_at, k.key_id, k.created_at AS at FROM keys k
+				CROSS JOIN LATERAL (SELECT id, reason, organization_id, subscription_id, received_at FROM deliveries
+					WHERE verdict = 'rejected' AND key_id = k.key_id AND key_id <> '' ORDER BY id DESC LIMIT $3) d
+				WHERE d.organization_id = k.organization_id AND d.reason IN (`+healedByKey+`)
 			UNION ALL
-			SELECT near.id, '', s.organization_id, CASE WHEN r.reason IN (`+healedByPolicy+`) THEN s.updated_at
+			SELECT d.id, d.reason, d.organization_id, d.subscription_id, d.received_at, '', CASE WHEN d.reason IN (`+healedByPolicy+`) THEN s.updated_at
 					ELSE (SELECT max(created_at) FROM mle_keys m WHERE m.organization_id = s.organization_id AND (m.subscription_id IS NULL OR m.subscription_id = s.id)) END
 				FROM unnest(ARRAY[`+healedByPolicy+`, `+healedByEncryption+`]) AS r (reason)
-				CROSS JOIN LATERAL (SELECT id, subscription_id FROM deliveries WHERE verdict = 'rejected' AND reason = r.reason ORDER BY id DESC LIMIT $3) near
-				JOIN subscriptions s ON s.id = near.subscription_id
+				CROSS JOIN LATERAL (SELECT id, reason, organization_id, subscription_id, received_at FROM deliveries
+					WHERE verdict = 'rejected' AND reason = r.reason ORDER BY id DESC LIMIT $3) d
+				JOIN subscriptions s ON s.id = d.subscription_id
 		)
-		SELECT d.reason, c.key_id, count(*)::int FROM changed c
-		JOIN deliveries d ON d.id = c.id AND d.organization_id = c.organization_id AND (c.key_id = '' OR d.reason IN `+healedByKey+`) AND d.received_at < c.at AND ($2 = 0 OR d.subscription_id = $2)
-		WHERE ($1::bigint[] IS NULL OR d.organization_id = ANY($1))
-			AND NOT EXISTS (SELECT FROM judged_deliveries j JOIN judgements g ON g.id = j.judgement_id WHERE j.delivery_id = d.id AND g.created_at >= c.at)
+		SELECT reason, key_id, count(*)::int FROM changed c
+		WHERE received_at < at AND ($1::bigint[] IS NULL OR organization_id = ANY($1)) AND ($2 = 0 OR subscription_id = $2)
+			AND coalesce((SELECT max(g.created_at) FROM judged_deliveries j JOIN judgements g ON g.id = j.judgement_id WHERE j.delivery_id = c.id), '-infinity') < at
 		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 100`, organizations, subscription, mostHealed, newestKeys)
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Healed])
 	return list, mapError("count what may pass", err)
