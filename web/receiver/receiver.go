@@ -323,6 +323,13 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 // decide judges how a delivery came, and then what it is. When it returns false nobody could judge, and the request is answered.
 func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, e *endpoint, body []byte, start time.Time) (verdict, bool) {
 	refused, err := r.admit(req, e, start)
+	if err == nil && refused.reason != "" {
+		// The policy may have changed just now: Cybersource may know it before our notice of it has come.
+		if again, findErr := r.endpoints.findAgain(req.Context(), e.Token); findErr == nil && again != e {
+			e = again
+			refused, err = r.admit(req, e, start)
+		}
+	}
 	if err != nil {
 		r.log.Error("a token cannot be judged", "organization", e.OrganizationID, "err", err)
 		r.turnAway(w, req, "token_keys")
