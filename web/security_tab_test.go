@@ -64,6 +64,25 @@ func TestRotatedClientCountsBesideTheFormerOne(t *testing.T) {
 	editor.Get(paths.ShowSubscriptionTab(v.ID, "history")).Says("OAuth client rotated")
 }
 
+func TestChangesAtTheSameTimeAreToldApart(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	editor := srv.As(store.RoleEditor)
+	v := withOAuth(t, srv, editor, tokenUpdated)
+	unlock, err := srv.Store.LockOrganization(t.Context(), srv.Organization.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"rotate-client", "rotate-certificate", "rotate-key"} {
+		deed(t, editor, v, name).Wants(http.StatusConflict).Says("Another change of this organization’s subscriptions is under way.")
+	}
+	unlock()
+	if len(clients(t, srv)) != 1 || len(mleKeys(t, srv)) != 0 {
+		t.Error("something was made all the same")
+	}
+	deed(t, editor, v, "rotate-client").Wants(http.StatusSeeOther)
+}
+
 func TestClientIsRetiredAtOnceButNotWhileItIsUsed(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)

@@ -46,7 +46,7 @@ func (s *Server) applyChange(ctx, out context.Context, o store.Organization, bef
 		return changedNothing, err
 	}
 	wanted := ch.wanted
-	if err = s.carryOut(out, client, o, plan, &wanted, ch.audit); err == nil && outward {
+	if err = s.carryOut(out, clientWork{client, o, ch.audit}, plan, &wanted); err == nil && outward {
 		err = s.announce(out, before, wanted)
 	}
 	after, cancel := aftermath(ctx)

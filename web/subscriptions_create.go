@@ -133,7 +133,8 @@ func (s *Server) makeSubscription(ctx context.Context, o store.Organization, ch 
 	if err != nil {
 		return store.Subscription{}, &callError{err}
 	}
-	if err := s.ensureSignatureKey(out, client, o, ch.audit); err != nil {
+	work := clientWork{client, o, ch.audit}
+	if err := s.ensureSignatureKey(out, work); err != nil {
 		return store.Subscription{}, err
 	}
 	plan, err := s.planSecurity(out, o, store.Subscription{}, &ch)
@@ -147,7 +148,7 @@ func (s *Server) makeSubscription(ctx context.Context, o store.Organization, ch 
 		return store.Subscription{}, err
 	}
 	var answer *cybs.Subscription
-	if err = s.equip(out, client, o, plan, &made, ch.audit); err == nil {
+	if err = s.equip(out, work, plan, &made); err == nil {
 		answer, err = s.createAtCybersource(out, client, o, made)
 	}
 	after, cancel := aftermath(ctx)
@@ -245,33 +246,31 @@ func (s *Server) checkTaken(ctx context.Context, wanted store.Subscription) erro
 
 // ensureSignatureKey has Cybersource make a key when the organization has none that is valid. It never replaces one that is: a new key
 // overrides the old at once.
-func (s *Server) ensureSignatureKey(ctx context.Context, client *cybs.Client, o store.Organization, audit store.AuditEntry) error {
-	keys, err := s.store.ListSignatureKeys(ctx, o.ID)
+func (s *Server) ensureSignatureKey(ctx context.Context, w clientWork) error {
+	keys, err := s.store.ListSignatureKeys(ctx, w.organization.ID)
 	if err != nil {
 		return err
 	}
 	if _, ok := currentKey(keys, s.now()); ok {
 		return nil
 	}
-	return s.makeSignatureKey(ctx, client, o, audit)
+	return s.makeSignatureKey(ctx, w)
 }
 
 // makeSignatureKey has Cybersource make a key and keeps it. It overrides the present one at once. The error may be a callError.
-func (s *Server) makeSignatureKey(ctx context.Context, client *cybs.Client, o store.Organization, audit store.AuditEntry) error {
-	audit.Action, audit.Outcome = "signature_key.create", store.OutcomeStarted
-	audit.ObjectKind, audit.ObjectName, audit.OrganizationID = "signature_key", o.OrganizationID, o.ID
-	auditID, err := s.store.InsertAudit(ctx, audit)
+func (s *Server) makeSignatureKey(ctx context.Context, w clientWork) error {
+	auditID, err := s.store.InsertAudit(ctx, w.started("signature_key.create", "signature_key"))
 	if err != nil {
 		return err
 	}
-	key, err := client.CreateSignatureKey(ctx, o.OrganizationID, cybs.SignatureKeyOptions{ExpiryDays: signatureKeyDays})
+	key, err := w.client.CreateSignatureKey(ctx, w.organization.OrganizationID, cybs.SignatureKeyOptions{ExpiryDays: signatureKeyDays})
 	after, cancel := aftermath(ctx)
 	defer cancel()
 	if err != nil {
 		s.finishAudit(after, auditID, err, callText(err))
 		return &callError{err}
 	}
-	_, err = s.store.InsertSignatureKey(after, store.SignatureKey{OrganizationID: o.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt})
+	_, err = s.store.InsertSignatureKey(after, store.SignatureKey{OrganizationID: w.organization.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt})
 	s.finishAudit(after, auditID, err, "key "+key.KeyID)
 	return err
 }

@@ -19,6 +19,21 @@ const (
 	certificateTooOld = 7 * 24 * time.Hour
 )
 
+// clientWork is an organization with a client that has its credentials, and in whose name something is done.
+type clientWork struct {
+	client       *cybs.Client
+	organization store.Organization
+	audit        store.AuditEntry
+}
+
+// started is the audit row of something about to be done for the organization.
+func (w clientWork) started(action, kind string) store.AuditEntry {
+	e := w.audit
+	e.Action, e.Outcome, e.OrganizationID, e.Before, e.After = action, store.OutcomeStarted, w.organization.ID, nil, nil
+	e.ObjectKind, e.ObjectID, e.ObjectName = kind, "", w.organization.OrganizationID
+	return e
+}
+
 // currentMLEKey is the certificate that Cybersource encrypts to, as far as is known here.
 func currentMLEKey(keys []store.MLEKey, now time.Time) (store.MLEKey, bool) {
 	for _, k := range keys {
@@ -44,28 +59,25 @@ func livingKey(k store.MLEKey, now time.Time) bool {
 }
 
 // ensureMLEKey has Cybersource keep a certificate of ours when it has none that is valid.
-func (s *Server) ensureMLEKey(ctx context.Context, client *cybs.Client, o store.Organization, audit store.AuditEntry) error {
-	keys, err := s.store.ListMLEKeys(ctx, o.ID)
+func (s *Server) ensureMLEKey(ctx context.Context, w clientWork) error {
+	keys, err := s.store.ListMLEKeys(ctx, w.organization.ID)
 	if err != nil {
 		return err
 	}
 	if _, ok := currentMLEKey(keys, s.now()); ok {
 		return nil
 	}
-	return s.registerMLEKey(ctx, client, o, audit)
+	return s.registerMLEKey(ctx, w)
 }
 
 // registerMLEKey makes a key pair with its certificate, keeps it, and then gives Cybersource the certificate: what is encrypted to it can
 // be opened from the first one on. A certificate that an earlier try has left is used up first. The error may be a callError.
-func (s *Server) registerMLEKey(ctx context.Context, client *cybs.Client, o store.Organization, audit store.AuditEntry) error {
-	audit.Action, audit.Outcome = "mle_key.create", store.OutcomeStarted
-	audit.ObjectKind, audit.ObjectID, audit.ObjectName, audit.OrganizationID = "mle_key", "", o.OrganizationID, o.ID
-	audit.Before, audit.After = nil, nil
-	auditID, err := s.store.InsertAudit(ctx, audit)
+func (s *Server) registerMLEKey(ctx context.Context, w clientWork) error {
+	auditID, err := s.store.InsertAudit(ctx, w.started("mle_key.create", "mle_key"))
 	if err != nil {
 		return err
 	}
-	key, keyID, err := s.giveCertificate(ctx, client, o)
+	key, keyID, err := s.giveCertificate(ctx, w)
 	after, cancel := aftermath(ctx)
 	defer cancel()
 	if err != nil {
@@ -78,29 +90,29 @@ func (s *Server) registerMLEKey(ctx context.Context, client *cybs.Client, o stor
 }
 
 // giveCertificate gives Cybersource the certificate that waits for it, or a new one.
-func (s *Server) giveCertificate(ctx context.Context, client *cybs.Client, o store.Organization) (store.MLEKey, string, error) {
+func (s *Server) giveCertificate(ctx context.Context, w clientWork) (store.MLEKey, string, error) {
 	keys, err := s.store.OpenMLEKeys(ctx)
 	if err != nil {
 		return store.MLEKey{}, "", err
 	}
 	own := make([]store.MLEKey, 0, len(keys))
 	for _, k := range keys {
-		if k.OrganizationID == o.ID && len(k.PrivateKey) > 0 {
+		if k.OrganizationID == w.organization.ID && len(k.PrivateKey) > 0 {
 			own = append(own, k)
 		}
 	}
 	key, ok := pendingMLEKey(own, s.now())
 	if !ok {
-		if key, err = s.makeMLEKey(ctx, o, cybs.DefaultMLEValidity); err != nil {
+		if key, err = s.makeMLEKey(ctx, w.organization, cybs.DefaultMLEValidity); err != nil {
 			return store.MLEKey{}, "", err
 		}
 	}
-	keyID, err := s.storeCertificate(ctx, client, o, key)
+	keyID, err := s.storeCertificate(ctx, w, key)
 	if errors.Is(err, cybs.ErrValidityTooLong) {
-		if key, err = s.makeMLEKey(ctx, o, cybs.ShortMLEValidity); err != nil {
+		if key, err = s.makeMLEKey(ctx, w.organization, cybs.ShortMLEValidity); err != nil {
 			return store.MLEKey{}, "", err
 		}
-		keyID, err = s.storeCertificate(ctx, client, o, key)
+		keyID, err = s.storeCertificate(ctx, w, key)
 	}
 	return key, keyID, err
 }
@@ -122,13 +134,13 @@ func (s *Server) makeMLEKey(ctx context.Context, o store.Organization, validity 
 	return key, err
 }
 
-func (s *Server) storeCertificate(ctx context.Context, client *cybs.Client, o store.Organization, key store.MLEKey) (string, error) {
+func (s *Server) storeCertificate(ctx context.Context, w clientWork, key store.MLEKey) (string, error) {
 	certificate, err := cybs.ParseCertificate(certificatePEM(key.Certificate), key.PrivateKey)
 	if err != nil {
 		return "", fmt.Errorf("read MLE certificate %s: %w", key.Serial, err)
 	}
 	days := int(key.NotAfter.Sub(s.now()) / (24 * time.Hour))
-	stored, err := client.StoreMLECertificate(ctx, o.OrganizationID, certificate, cybs.KeyOptions{ExpiryDays: max(days, 1)})
+	stored, err := w.client.StoreMLECertificate(ctx, w.organization.OrganizationID, certificate, cybs.KeyOptions{ExpiryDays: max(days, 1)})
 	if err != nil {
 		return "", &callError{err}
 	}
@@ -137,12 +149,12 @@ func (s *Server) storeCertificate(ctx context.Context, client *cybs.Client, o st
 
 // makeOAuthClient makes a client of our token server for a subscription and, where it proves itself by a secret, gives Cybersource that.
 // The client counts from the first moment on. The error may be a callError, and ErrConflict when the client id is taken.
-func (s *Server) makeOAuthClient(ctx context.Context, client *cybs.Client, o store.Organization, v *store.Subscription, audit store.AuditEntry) error {
-	auditID, err := s.startClientAudit(ctx, o, "oauth_client.create", audit)
+func (s *Server) makeOAuthClient(ctx context.Context, w clientWork, v *store.Subscription) error {
+	auditID, err := s.store.InsertAudit(ctx, w.started("oauth_client.create", "oauth_client"))
 	if err != nil {
 		return err
 	}
-	wanted := store.OAuthClient{OrganizationID: o.ID, SubscriptionID: v.ID, Method: store.ClientSecret}
+	wanted := store.OAuthClient{OrganizationID: w.organization.ID, SubscriptionID: v.ID, Method: store.ClientSecret}
 	if v.SecurityType == store.SecurityOAuthJWT {
 		wanted.Method, wanted.ClientID = store.ClientAssertion, v.Policy.OAuth.ClientID
 		wanted.Audience, wanted.Scope = v.Policy.OAuth.Audience, v.Policy.OAuth.Scope
@@ -157,29 +169,28 @@ func (s *Server) makeOAuthClient(ctx context.Context, client *cybs.Client, o sto
 		s.finishAudit(ctx, auditID, nil, "client "+made.ClientID)
 		return nil
 	}
-	return s.giveSecret(ctx, client, o, v, made.ID, cybs.Secret(secret), auditID)
+	return s.giveSecret(ctx, w, v, oauthSecret{made.ID, cybs.Secret(secret)}, auditID)
 }
 
 // storeOAuthSecret gives Cybersource the credentials for an issuer of the operator's own.
-func (s *Server) storeOAuthSecret(ctx context.Context, client *cybs.Client, o store.Organization, v *store.Subscription, secret cybs.Secret, audit store.AuditEntry) error {
-	auditID, err := s.startClientAudit(ctx, o, "oauth_client.store", audit)
+func (s *Server) storeOAuthSecret(ctx context.Context, w clientWork, v *store.Subscription, secret cybs.Secret) error {
+	auditID, err := s.store.InsertAudit(ctx, w.started("oauth_client.store", "oauth_client"))
 	if err != nil {
 		return err
 	}
-	return s.giveSecret(ctx, client, o, v, 0, secret, auditID)
+	return s.giveSecret(ctx, w, v, oauthSecret{0, secret}, auditID)
 }
 
-func (s *Server) startClientAudit(ctx context.Context, o store.Organization, action string, audit store.AuditEntry) (int64, error) {
-	audit.Action, audit.Outcome, audit.OrganizationID = action, store.OutcomeStarted, o.ID
-	audit.ObjectKind, audit.ObjectID, audit.ObjectName = "oauth_client", "", o.OrganizationID
-	audit.Before, audit.After = nil, nil
-	return s.store.InsertAudit(ctx, audit)
+// oauthSecret is a client's secret, with the client's id at our token server; zero for one of another issuer.
+type oauthSecret struct {
+	ourID  int64
+	secret cybs.Secret
 }
 
-// giveSecret stores client credentials at Cybersource and keeps the id that it gives them. ourID is the client's at our token server, zero for
-// one of another issuer.
-func (s *Server) giveSecret(ctx context.Context, client *cybs.Client, o store.Organization, v *store.Subscription, ourID int64, secret cybs.Secret, auditID int64) error {
-	stored, err := client.StoreOAuthCredentials(ctx, o.OrganizationID, cybs.OAuthCredentials{ClientID: v.Policy.OAuth.ClientID, ClientSecret: secret}, cybs.KeyOptions{ExpiryDays: credentialDays})
+// giveSecret stores client credentials at Cybersource and keeps the id that it gives them.
+func (s *Server) giveSecret(ctx context.Context, w clientWork, v *store.Subscription, o oauthSecret, auditID int64) error {
+	credentials := cybs.OAuthCredentials{ClientID: v.Policy.OAuth.ClientID, ClientSecret: o.secret}
+	stored, err := w.client.StoreOAuthCredentials(ctx, w.organization.OrganizationID, credentials, cybs.KeyOptions{ExpiryDays: credentialDays})
 	after, cancel := aftermath(ctx)
 	defer cancel()
 	if err != nil {
@@ -187,8 +198,8 @@ func (s *Server) giveSecret(ctx context.Context, client *cybs.Client, o store.Or
 		return &callError{err}
 	}
 	v.Policy.OAuth.KeyID = stored.KeyID
-	if ourID != 0 {
-		err = s.store.SetOAuthClientKey(after, ourID, stored.KeyID, stored.ExpiresAt)
+	if o.ourID != 0 {
+		err = s.store.SetOAuthClientKey(after, o.ourID, stored.KeyID, stored.ExpiresAt)
 	}
 	s.finishAudit(after, auditID, err, "client "+v.Policy.OAuth.ClientID+", key id "+stored.KeyID)
 	return err

@@ -31,6 +31,8 @@ const fieldItem = "item"
 
 // securityDeed is one thing to do about a credential: what the question says, and the doing.
 type securityDeed struct {
+	// item names the credential; empty where there is one alone.
+	item    string
 	title   string
 	happens []string
 	button  ui.Action
@@ -57,7 +59,7 @@ func (s *Server) confirmSecurityDeed(c echo.Context) error {
 	if deed.reason != "" {
 		return userError(http.StatusConflict, deed.reason, nil)
 	}
-	return s.askDeed(c, http.StatusOK, v, deed, c.QueryParam(fieldItem), nil)
+	return s.askDeed(c, http.StatusOK, v, deed, nil)
 }
 
 // doSecurityDeed does it.
@@ -80,9 +82,10 @@ func (s *Server) doSecurityDeed(c echo.Context) error {
 	}
 	if s.needsTypedName() && f.text(subscriptions.FieldConfirm, maxSubscriptionName) != v.Name {
 		f.fail(subscriptions.FieldConfirm, "This is not the name of the subscription, so nothing was done.")
-		return s.askDeed(c, http.StatusUnprocessableEntity, v, deed, item, f)
+		return s.askDeed(c, http.StatusUnprocessableEntity, v, deed, f)
 	}
 	err = deed.do(c.Request().Context(), s.audit(c, deed.action))
+	var stale *staleError
 	switch {
 	case isCallError(err):
 		s.logCybersource(c.Request().Context(), deed.action, err)
@@ -90,9 +93,11 @@ func (s *Server) doSecurityDeed(c echo.Context) error {
 		if !isUnequipped(err) && isUncertain(err) {
 			n.Title = "It is not known whether Cybersource did this"
 		}
-		return s.askDeed(c, http.StatusBadGateway, v, deed, item, nil, n)
+		return s.askDeed(c, http.StatusBadGateway, v, deed, nil, n)
+	case errors.As(err, &stale):
+		return s.askDeed(c, http.StatusConflict, v, deed, nil, subscriptions.Notice{Tone: ui.Waiting, Title: "Nothing was done", Text: "Somebody changed the subscription at this very moment. Look at it again first."})
 	case errors.Is(err, store.ErrConflict):
-		return s.askDeed(c, http.StatusConflict, v, deed, item, nil, subscriptions.Notice{Tone: ui.Waiting, Title: "Nothing was done", Text: busyText})
+		return s.askDeed(c, http.StatusConflict, v, deed, nil, subscriptions.Notice{Tone: ui.Waiting, Title: "Nothing was done", Text: busyText})
 	case err != nil:
 		return err
 	}
@@ -101,10 +106,10 @@ func (s *Server) doSecurityDeed(c echo.Context) error {
 }
 
 // askDeed shows the question. f holds a wrong answer, and may be nil.
-func (s *Server) askDeed(c echo.Context, status int, v store.Subscription, deed securityDeed, item string, f *form, notices ...subscriptions.Notice) error {
+func (s *Server) askDeed(c echo.Context, status int, v store.Subscription, deed securityDeed, f *form, notices ...subscriptions.Notice) error {
 	d := subscriptions.SecurityDeed{
 		Action: c.Request().URL.Path, BackHref: paths.ShowSubscriptionTab(v.ID, tabSecurity), Happens: deed.happens, Notices: notices, Button: deed.button, Keep: deed.keep,
-		Hidden: []ui.Pair{{Name: fieldItem, Value: item}},
+		Hidden: []ui.Pair{{Name: fieldItem, Value: deed.item}},
 	}
 	d.Button.Attrs = templ.Attributes{"data-testid": "confirm-deed"}
 	if s.needsTypedName() {
@@ -127,37 +132,47 @@ func (s *Server) findDeed(c echo.Context, o store.Organization, v store.Subscrip
 	if err != nil {
 		id = 0
 	}
-	switch c.Param("deed") {
+	deed, found := s.deedOf(c.Param("deed"), id, o, v, have)
+	if !found {
+		return securityDeed{}, userError(http.StatusNotFound, "There is nothing under this address.", fmt.Errorf("no deed %q for credential %q", c.Param("deed"), item))
+	}
+	deed.item = item
+	return deed, nil
+}
+
+// deedOf is the deed of that name for the credential of that id, if there is one.
+func (s *Server) deedOf(name string, id int64, o store.Organization, v store.Subscription, have credentials) (deed securityDeed, found bool) {
+	switch name {
 	case deedRotateClient:
-		return s.rotateClientDeed(o, v), nil
+		return s.rotateClientDeed(o, v), true
 	case deedRetireClient:
 		for _, k := range have.clients {
 			if k.ID == id && (k.SubscriptionID == v.ID || k.SubscriptionID == 0) {
-				return s.retireClientDeed(v, k), nil
+				return s.retireClientDeed(v, k), true
 			}
 		}
 	case deedRotateCertificate:
-		return s.rotateCertificateDeed(o, v, have), nil
+		return s.rotateCertificateDeed(o, v, have), true
 	case deedRetireCertificate:
 		for _, k := range have.mle {
 			if k.ID == id {
-				return s.retireCertificateDeed(k, have), nil
+				return s.retireCertificateDeed(k, have), true
 			}
 		}
 	case deedRetireAssertion:
 		for _, a := range have.assertions {
 			if a.ID == id {
-				return s.retireAssertionDeed(a), nil
+				return s.retireAssertionDeed(a), true
 			}
 		}
 	case deedRotateKey:
-		return s.rotateKeyDeed(o, v), nil
+		return s.rotateKeyDeed(o, v), true
 	}
-	return securityDeed{}, userError(http.StatusNotFound, "There is nothing under this address.", fmt.Errorf("no deed %q for credential %q", c.Param("deed"), item))
+	return securityDeed{}, false
 }
 
 // withClient locks an organization and does something with its client.
-func (s *Server) withClient(ctx context.Context, o store.Organization, do func(ctx context.Context, work clientWork) error) error {
+func (s *Server) withClient(ctx context.Context, o store.Organization, audit store.AuditEntry, do func(ctx context.Context, w clientWork) error) error {
 	out, cancel := outward(ctx)
 	defer cancel()
 	unlock, err := s.store.LockOrganization(out, o.ID)
@@ -169,5 +184,5 @@ func (s *Server) withClient(ctx context.Context, o store.Organization, do func(c
 	if err != nil {
 		return &callError{err}
 	}
-	return do(out, clientWork{client, o})
+	return do(out, clientWork{client, o, audit})
 }

@@ -87,11 +87,11 @@ func isUnequipped(err error) bool {
 }
 
 // equip makes what the security policy of a new subscription needs, and stores what came of it. The error is an *unequippedError.
-func (s *Server) equip(ctx context.Context, client *cybs.Client, o store.Organization, plan securityPlan, made *store.Subscription, audit store.AuditEntry) error {
+func (s *Server) equip(ctx context.Context, w clientWork, plan securityPlan, made *store.Subscription) error {
 	if plan.empty() {
 		return nil
 	}
-	err := s.carryOut(ctx, client, o, plan, made, audit)
+	err := s.carryOut(ctx, w, plan, made)
 	if err == nil {
 		err = s.store.SetSubscriptionPolicy(ctx, made.ID, made.SecurityType, made.Policy)
 	}
@@ -111,29 +111,29 @@ func (s *Server) retireStrays(ctx context.Context, id int64) error {
 
 // carryOut makes and stores what a plan says, in an order in which nothing is demanded that Cybersource does not have: certificate, then
 // client. It fills in the ids that come of it. The error may be a callError, and ErrConflict when the client id is taken.
-func (s *Server) carryOut(ctx context.Context, client *cybs.Client, o store.Organization, plan securityPlan, v *store.Subscription, audit store.AuditEntry) error {
+func (s *Server) carryOut(ctx context.Context, w clientWork, plan securityPlan, v *store.Subscription) error {
 	if plan.given.certificate != nil {
-		entry := audit
+		entry := w.audit
 		entry.Action, entry.Outcome, entry.Before, entry.After = "assertion_certificate.add", "", nil, nil
-		_, err := s.store.InsertAssertionCertificate(ctx, o.ID, v.Policy.OAuth.AssertionKeyID, plan.given.certificate, entry)
+		_, err := s.store.InsertAssertionCertificate(ctx, w.organization.ID, v.Policy.OAuth.AssertionKeyID, plan.given.certificate, entry)
 		if err != nil && !errors.Is(err, store.ErrConflict) { // it is there already
 			return err
 		}
 	}
 	if plan.mle {
-		if err := s.ensureMLEKey(ctx, client, o, audit); err != nil {
+		if err := s.ensureMLEKey(ctx, w); err != nil {
 			return err
 		}
 	}
 	switch {
 	case plan.client:
-		err := s.makeOAuthClient(ctx, client, o, v, audit)
+		err := s.makeOAuthClient(ctx, w, v)
 		if errors.Is(err, store.ErrConflict) {
 			return &clientTakenError{v.Policy.OAuth.ClientID}
 		}
 		return err
 	case len(plan.given.secret) > 0:
-		return s.storeOAuthSecret(ctx, client, o, v, plan.given.secret, audit)
+		return s.storeOAuthSecret(ctx, w, v, plan.given.secret)
 	}
 	return nil
 }

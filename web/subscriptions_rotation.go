@@ -3,16 +3,9 @@ package web
 import (
 	"context"
 
-	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
-
-// clientWork is an organization with a client that has its credentials.
-type clientWork struct {
-	client       *cybs.Client
-	organization store.Organization
-}
 
 // rotateClientDeed gives Cybersource another OAuth client for a subscription.
 func (s *Server) rotateClientDeed(o store.Organization, v store.Subscription) securityDeed {
@@ -70,9 +63,7 @@ func (s *Server) rotateCertificateDeed(o store.Organization, v store.Subscriptio
 			"The former certificates stay and open late retries until somebody retires them.",
 		},
 		do: func(ctx context.Context, audit store.AuditEntry) error {
-			return s.withClient(ctx, o, func(ctx context.Context, w clientWork) error {
-				return s.registerMLEKey(ctx, w.client, w.organization, audit)
-			})
+			return s.withClient(ctx, o, audit, s.registerMLEKey)
 		},
 	}
 	if _, ok := currentMLEKey(have.mle, s.now()); !ok {
@@ -142,9 +133,7 @@ func (s *Server) rotateKeyDeed(o store.Organization, v store.Subscription) secur
 			"It cannot be undone.",
 		},
 		do: func(ctx context.Context, audit store.AuditEntry) error {
-			return s.withClient(ctx, o, func(ctx context.Context, w clientWork) error {
-				return s.makeSignatureKey(ctx, w.client, w.organization, audit)
-			})
+			return s.withClient(ctx, o, audit, s.makeSignatureKey)
 		},
 	}
 }
