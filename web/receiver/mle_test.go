@@ -206,3 +206,16 @@ func TestOAEPWithSHA1IsOpenedWhereItIsAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestAWrongSignatureOverTheDecryptedTextIsExplainedByIt(t *testing.T) {
+	t.Parallel()
+	d, key := newEncryptedDoor(t, store.Policy{})
+	other := d.newKey(t, d.sub.OrganizationID, "key-2")
+	plain := notice{}.body()
+	signature := cybs.Sign(cybs.Key{ID: d.key.ID, Secret: other.Secret}, time.Now(), plain)
+	wantStatus(t, d.send(t, d.sealed(t, key, "kid-1", plain), "v-c-signature", signature), http.StatusUnauthorized)
+	if got := d.only(t); got.Reason != receiver.ReasonSignatureMismatch {
+		t.Errorf("reason = %q (%s)", got.Reason, got.ReasonDetail)
+	}
+	d.await(t, "the explanation", func() bool { return d.only(t).Explanation.Rung == string(cybs.RungOtherKey) })
+}
