@@ -73,8 +73,8 @@ func newHealth(st *store.Store, log *slog.Logger, now func() time.Time, w *write
 	return &health{store: st, log: log, now: now, writer: w, recorded: make(map[pingKey]time.Time), wakeup: make(chan struct{}, 1)}
 }
 
-// check returns nil when the database takes writes. After a failed commit only a write can tell, since a full disk still reads:
-// recording the ping is that write.
+// check returns nil when the database takes writes. After a failed commit only writes can tell, since a full disk still reads: recording the ping, and
+// something that needs room, since a full disk still takes what fits into the pages it has.
 func (h *health) check(ctx context.Context, p store.HealthPing) error {
 	h.checking.Lock()
 	defer h.checking.Unlock()
@@ -88,6 +88,9 @@ func (h *health) check(ctx context.Context, p store.HealthPing) error {
 	defer cancel()
 	if h.writer.failing.Load() {
 		if h.state = h.store.RecordHealthPing(ctx, p); h.state == nil {
+			h.state = h.store.CheckRoom(ctx)
+		}
+		if h.state == nil {
 			h.writer.failing.Store(false)
 		}
 	} else {

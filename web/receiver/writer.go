@@ -49,7 +49,7 @@ type writer struct {
 	mu      sync.RWMutex
 	closed  bool // under mu: nothing is sent to queue any more
 	running sync.WaitGroup
-	failing atomic.Bool // the database took no write the last time
+	failing atomic.Bool // a commit has failed, and health has not proved since that writes succeed: one that fits into a full disk proves nothing
 }
 
 func newWriter(cfg Config, m *metrics, g *grouper) *writer {
@@ -159,7 +159,6 @@ func (w *writer) commit(number int32, batch []*item) {
 	w.metrics.committed(len(batch), w.now().Sub(start))
 	switch {
 	case err == nil:
-		w.failing.Store(false)
 		for i, it := range batch {
 			it.done <- outcome{stored: results[i].Stored}
 		}
