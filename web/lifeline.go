@@ -19,7 +19,7 @@ type lifePart struct {
 // lifeLine tells what happened to a notification, from its event to its last delivery and what is expected next, by what is stored and nothing else.
 func (n *shown) lifeLine(st retryStory, clock ui.Clock) []ui.LifeStep {
 	parts := append(n.lifeOfAttempts(st), aroundLife(st, clock)...)
-	parts = append(parts, n.lifeToCome()...)
+	parts = append(parts, n.lifeToCome(st)...)
 	slices.SortStableFunc(parts, func(a, b lifePart) int { return a.at.Compare(b.at) })
 	steps := occurred(n.EventDate)
 	for _, p := range parts {
@@ -43,7 +43,7 @@ func occurred(eventDate string) []ui.LifeStep {
 func (n *shown) lifeOfAttempts(st retryStory) []lifePart {
 	var parts []lifePart
 	next := 0
-	for i, d := range n.deliveries {
+	for _, d := range st.attempts {
 		if missing := lostAttempts(next, d.RetryNumber); missing != "" {
 			// Told where it was due, but before the attempt that proves it.
 			at := st.due(next)
@@ -53,20 +53,27 @@ func (n *shown) lifeOfAttempts(st retryStory) []lifePart {
 			parts = append(parts, lifePart{at, []ui.LifeStep{{Title: missing + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("%s says so by its number.", attemptName(d))}}})
 		}
 		next = max(next, d.RetryNumber+1)
-		part := lifePart{at: d.ReceivedAt}
-		if i == 0 {
-			part.steps = firstDelivery(d)
-		} else {
-			part.steps = laterDelivery(d)
-		}
-		part.steps = append(part.steps, duplicates(d)...)
-		part.steps = append(part.steps, lostAnswer(d, n.deliveries[i+1:])...)
-		parts = append(parts, part)
+		parts = append(parts, lifePart{d.ReceivedAt, n.lifeOfAttempt(d)})
 		if r, ok := st.releases[d.ID]; ok {
 			parts = append(parts, lifePart{r.At, []ui.LifeStep{released(d, r)}})
 		}
 	}
 	return parts
+}
+
+func (n *shown) lifeOfAttempt(d store.Delivery) []ui.LifeStep {
+	if d.Verdict == store.Rejected {
+		return []ui.LifeStep{{
+			Title: attemptName(d) + " rejected", At: d.ReceivedAt, Tone: ui.Bad,
+			Detail: fmt.Sprintf("Answered %s: %s. It waits in quarantine, and looks like an attempt of this notification; nothing proves it.", answerText(d.Answered), lowerFirst(whyText(d))),
+		}}
+	}
+	i := slices.IndexFunc(n.deliveries, func(other store.Delivery) bool { return other.ID == d.ID })
+	steps := laterDelivery
+	if i == 0 {
+		steps = firstDelivery
+	}
+	return slices.Concat(steps(d), duplicates(d), lostAnswer(d, n.deliveries[i+1:]))
 }
 
 // lostAnswer says of an attempt that was answered 200 that Cybersource cannot have seen it, when a retry of a higher number came.
@@ -92,7 +99,10 @@ func released(d store.Delivery, r store.Release) ui.LifeStep {
 }
 
 // lifeToCome is what is expected of Cybersource, or was in vain.
-func (n *shown) lifeToCome() []lifePart {
+func (n *shown) lifeToCome(st retryStory) []lifePart {
+	if _, ok := n.refusedLater(st); ok && n.State == store.StateOverdue {
+		return nil // it came, as it seems
+	}
 	if n.State == store.StateDelivered || n.Next.At.IsZero() {
 		if n.State == store.StateExhausted {
 			return []lifePart{{n.LastDeliveryAt.Add(time.Nanosecond), []ui.LifeStep{{Title: "Retries used up", Tone: ui.Bad, Detail: "It was the last one of the policy."}}}}

@@ -181,7 +181,7 @@ func notificationBadges(n store.Notification) []notifications.Badge {
 	if n.FirstRetryNumber > 0 {
 		badges = append(badges, notifications.Badge{
 			Tone: ui.Waiting, Label: plural(n.FirstRetryNumber, "attempt", "attempts") + " lost",
-			Meaning: "It was first seen as a retry: earlier attempts never arrived here.",
+			Meaning: "It was first seen as a retry: earlier attempts did not arrive here, or were rejected.",
 		})
 	}
 	if n.Test {

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/deliveries"
 	"github.com/switchboardhq/switchboard/views/notifications"
+	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -28,6 +30,8 @@ type retryStory struct {
 	periods  []store.StatusPeriod
 	outages  []store.Outage
 	releases map[store.ID]store.Release
+	// attempts are the deliveries with those in quarantine that look like attempts of the same notification, in order of arrival.
+	attempts []store.Delivery
 }
 
 // uneventful says that it was answered 200 at its first attempt: there is no story.
@@ -37,7 +41,7 @@ func (n *shown) uneventful() bool {
 
 // readStory reads what else happened from the first attempt to the last, or to now while another may come.
 func (s *Server) readStory(ctx context.Context, n *shown) (st retryStory, err error) {
-	if n.uneventful() {
+	if st.attempts = n.deliveries; n.uneventful() {
 		return st, nil
 	}
 	first := n.deliveries[0]
@@ -74,8 +78,73 @@ func (s *Server) readStory(ctx context.Context, n *shown) (st retryStory, err er
 	for i, d := range n.deliveries {
 		ids[i] = d.ID
 	}
-	st.releases, err = s.store.ListReleases(ctx, ids)
+	if st.releases, err = s.store.ListReleases(ctx, ids); err != nil {
+		return st, err
+	}
+	refused, err := s.refusedAttempts(ctx, n, from.Add(-time.Hour), to)
+	st.attempts = slices.SortedStableFunc(slices.Values(append(slices.Clone(n.deliveries), refused...)), func(a, b store.Delivery) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
 	return st, err
+}
+
+const (
+	// maxRefusedRead and maxRefusedOpened bound the rejected deliveries that are looked at for attempts of a notification, and those whose bodies are opened.
+	maxRefusedRead   = 100
+	maxRefusedOpened = 10
+)
+
+// refusedAttempts finds deliveries in quarantine that look like attempts of the notification: they arrived, though nothing proves what they say.
+func (s *Server) refusedAttempts(ctx context.Context, n *shown, from, to time.Time) ([]store.Delivery, error) {
+	page, err := s.store.ListRejected(ctx, store.RejectedFilter{SubscriptionID: n.SubscriptionID, From: from, To: to.Add(time.Millisecond), Page: store.Page{Limit: maxRefusedRead}})
+	if err != nil {
+		return nil, err
+	}
+	var list []store.Delivery
+	opened := 0
+	for _, d := range page.Items {
+		known := slices.ContainsFunc(n.deliveries, func(other store.Delivery) bool { return other.RetryNumber == d.RetryNumber })
+		if known || d.EventType != n.EventType || opened == maxRefusedOpened {
+			continue
+		}
+		opened++
+		switch same, err := s.sameNotification(ctx, d); {
+		case err == nil && same == n.ID:
+			list = append(list, d)
+		case err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrSealBroken):
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// missing names the attempts that never arrived, as the numbers of others prove: "First attempt and retry 1, retry 3".
+func (st retryStory) missing() string {
+	var names []string
+	next := 0
+	numbers := make([]int, len(st.attempts))
+	for i, d := range st.attempts {
+		numbers[i] = d.RetryNumber
+	}
+	slices.Sort(numbers)
+	for _, number := range numbers {
+		if name := lostAttempts(next, number); name != "" {
+			if len(names) > 0 {
+				name = lowerFirst(name)
+			}
+			names = append(names, name)
+		}
+		next = max(next, number+1)
+	}
+	return strings.Join(names, ", ")
+}
+
+// refusedLater is the last attempt that came after all that are verified, and was rejected.
+func (n *shown) refusedLater(st retryStory) (store.Delivery, bool) {
+	for _, d := range slices.Backward(st.attempts) {
+		if d.Verdict == store.Rejected && d.RetryNumber > n.LastRetryNumber {
+			return d, true
+		}
+	}
+	return store.Delivery{}, false
 }
 
 // due is when an attempt was to come by the policy; zero when the policy does not say.
@@ -105,8 +174,13 @@ func (n *shown) retryPanel(st retryStory, clock ui.Clock) *notifications.Retry {
 		return nil
 	}
 	r := &notifications.Retry{
-		Badge: stateBadge(n.Notification), Sentence: n.stateSentence(st, clock), CountLabel: "Last attempt", Count: attemptOf(n.LastRetryNumber, n.Retries), Lost: lostAttempts(0, n.FirstRetryNumber),
+		Badge: stateBadge(n.Notification), Sentence: n.stateSentence(st, clock), CountLabel: "Last attempt", Count: attemptOf(n.LastRetryNumber, n.Retries), Lost: st.missing(),
 		Policy: policySentence(st.policy), From: "The state follows from our own answers, the retry numbers that came, and the subscription's status. " + workedOut, Unknown: notKnown,
+	}
+	for _, d := range st.attempts {
+		if d.Verdict == store.Rejected {
+			r.Rejected = append(r.Rejected, notifications.Link{Label: attemptName(d), Href: paths.ShowRejected(d.ID.String())})
+		}
 	}
 	switch n.State {
 	case store.StateRetrying:
@@ -127,6 +201,9 @@ func (n *shown) stateSentence(st retryStory, clock ui.Clock) string {
 	case store.StateRetrying:
 		return fmt.Sprintf("No attempt was answered 200 yet, so Cybersource is expected to send it again as %s. Its content is here already.", next)
 	case store.StateOverdue:
+		if d, ok := n.refusedLater(st); ok {
+			return fmt.Sprintf("%s came and was rejected, as it seems: it waits in quarantine. Its content is here already.", attemptName(d))
+		}
 		return fmt.Sprintf("%s should have come and did not. It may still come. Its content is here already.", attemptNumber(n.LastRetryNumber+1))
 	case store.StateHeld:
 		since := ""
@@ -235,22 +312,32 @@ func policySentence(p store.RetryPolicy) string {
 	return text
 }
 
-// withMissing puts the attempts that are known to be missing, or to come, between those that arrived.
+// withMissing puts the attempts that are known to be missing, or to come, and those that were rejected, between those that are verified.
 func (n *shown) withMissing(rows []deliveries.Attempt, st retryStory) []deliveries.Attempt {
 	const most = 20 // of a gap: more say nothing more
 	var all []deliveries.Attempt
 	next := 0
-	for i, d := range n.deliveries {
+	for _, d := range st.attempts {
 		for number := next; number < d.RetryNumber && number-next < most; number++ {
 			all = append(all, deliveries.Attempt{Missing: true, Name: attemptNumber(number), Answered: "Never arrived", DueAt: st.due(number)})
 		}
 		next = max(next, d.RetryNumber+1)
+		i := slices.IndexFunc(rows, func(r deliveries.Attempt) bool { return r.ID == d.ID.String() })
+		if i < 0 {
+			row := deliveryAttempt(d)
+			row.Href = paths.ShowRejected(d.ID.String())
+			all = append(all, row)
+			continue
+		}
 		if _, ok := st.releases[d.ID]; ok {
 			rows[i].VerdictDetail = "released"
 		}
 		all = append(all, rows[i])
 	}
 	if n.State == store.StateDelivered || n.State == store.StateExhausted || n.Next.At.IsZero() {
+		return all
+	}
+	if _, ok := n.refusedLater(st); ok {
 		return all
 	}
 	words := map[store.State]string{store.StateRetrying: "Expected", store.StateOverdue: "Overdue", store.StateHeld: "Held"}
@@ -281,7 +368,7 @@ func (n *shown) drawn(st retryStory, clock ui.Clock) notifications.Schedule {
 
 func (n *shown) drawnAttempt(number int, st retryStory) ui.RetryAttempt {
 	a := ui.RetryAttempt{Offset: st.due(number).Sub(st.first), Tone: ui.Waiting, Planned: true}
-	for _, d := range n.deliveries {
+	for _, d := range st.attempts {
 		if d.RetryNumber != number {
 			continue
 		}

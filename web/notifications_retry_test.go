@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/web"
 	"github.com/switchboardhq/switchboard/web/receiver"
 	"github.com/switchboardhq/switchboard/web/webtest"
 )
@@ -227,4 +230,51 @@ func TestReleasedDeliveryTellsOfItsQuarantine(t *testing.T) {
 		}
 	}
 	a.As(store.RoleViewer).Get(paths.ShowNotificationTab(d.ID.String(), "deliveries")).Wants(http.StatusOK).Says("Verified · released", "401 Unauthorized")
+}
+
+// An attempt in quarantine arrived: it is neither lost, nor is its retry overdue, as far as anybody can say.
+func TestRejectedAttemptsAreNotCalledLost(t *testing.T) {
+	t.Parallel()
+	var same atomic.Pointer[store.ID]
+	a := newArchive(t, webtest.WithConsole(func(cfg *web.Config) {
+		cfg.SameNotification = func(context.Context, store.Delivery) (store.ID, error) {
+			if id := same.Load(); id != nil {
+				return *id, nil
+			}
+			return store.ID{}, store.ErrNotFound
+		}
+	}))
+	now := time.Now()
+	in := func(number int) func(*store.Delivery) { return func(d *store.Delivery) { d.RetryNumber = number } }
+	first := a.delivery(now.Add(-7*time.Minute), `{"n":"first"}`, rejectedFor(receiver.ReasonKeyUnknown))
+	second := a.refused(now.Add(-6*time.Minute), "second", 1)
+	third := a.delivery(now.Add(-5*time.Minute), `{"n":"third"}`, rejectedFor(receiver.ReasonKeyUnknown), in(2))
+	another := a.delivery(now.Add(-5*time.Minute), `{"n":"another"}`, rejectedFor(receiver.ReasonKeyUnknown), in(3), func(d *store.Delivery) { d.EventType = "tms.networktoken.provisioned" })
+	a.keep(first, second, third, another)
+	viewer := a.As(store.RoleViewer)
+	show := func() *webtest.Page {
+		return viewer.Get(paths.ShowNotificationTab(second.ID.String(), "deliveries")).Wants(http.StatusOK)
+	}
+	show().Says("First attempt never arrived here", "Retry 2 should have come and did not")
+
+	id := second.ID
+	same.Store(&id)
+	page := show().Says("Retry 2 came and was rejected", "In quarantine")
+	if strings.Contains(page.Text(), "never arrived") || strings.Contains(page.Text(), "First attempt lost") || strings.Contains(page.Text(), "did not come") {
+		t.Error("an attempt in quarantine is called lost")
+	}
+	if diff := cmp.Diff([]string{first.ID.String(), second.ID.String(), third.ID.String()}, rows(page, "delivery-row")); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	life := strings.Join(strings.Fields(page.ByTestID("life").Text()), " ")
+	for _, want := range []string{"First attempt rejected", "Retry 2 rejected", "nothing proves it"} {
+		if !strings.Contains(life, want) {
+			t.Errorf("the life-line says %q, want %q", life, want)
+		}
+	}
+	for _, d := range []*store.Delivery{first, third} {
+		if !strings.Contains(page.Body, paths.ShowRejected(d.ID.String())) {
+			t.Errorf("nothing leads to rejected delivery %s", d.ID)
+		}
+	}
 }

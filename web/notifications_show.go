@@ -200,9 +200,7 @@ func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (te
 		return deliveries.VerificationPart(v), err
 	case deliveriesTab:
 		clock := s.clock(c)
-		attempts := n.attemptRows(clock)
-		attempts.Rows = n.withMissing(attempts.Rows, story)
-		return notifications.AttemptsPart(deliveries.AttemptsPart(attempts), n.drawn(story, clock)), nil
+		return notifications.AttemptsPart(deliveries.AttemptsPart(n.attemptRows(clock, story)), n.drawn(story, clock)), nil
 	case recordTab:
 		return deliveries.RecordPart(recordText(&n.Notification, n.deliveries)), nil
 	}
@@ -213,20 +211,26 @@ func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (te
 	return deliveries.BodyPart(body), err
 }
 
-func (n *shown) attemptRows(clock ui.Clock) deliveries.Attempts {
+func (n *shown) attemptRows(clock ui.Clock, st retryStory) deliveries.Attempts {
 	a := deliveries.Attempts{Clock: clock}
-	if n.FirstRetryNumber > 0 {
-		a.Lost = fmt.Sprintf("It was first seen as retry %d: %s never arrived here. Cybersource keeps no list of attempts; the retry number is the evidence.",
-			n.FirstRetryNumber, "the "+lowerFirst(lostAttempts(0, n.FirstRetryNumber)))
+	if missing := st.missing(); missing != "" {
+		a.Lost = missing + " never arrived here. Cybersource keeps no list of attempts; the number of a later one is the evidence."
 	}
 	for _, d := range n.deliveries {
-		a.Rows = append(a.Rows, deliveries.Attempt{
-			ID: d.ID.String(), Href: n.href(tabParam, verificationTab, deliveryParam, d.ID.String()), ReceivedAt: d.ReceivedAt, Name: attemptName(d),
-			Verdict: ui.Status(d.Verdict), Answered: answerText(d.Answered), AnswerTime: d.AnswerTime, Source: sourceText(d), TLS: tlsText(d),
-			TraceID: d.TraceID, Duplicates: d.Duplicates, LastDuplicateAt: d.LastDuplicateAt, Current: d.ID == n.chosen.ID,
-		})
+		row := deliveryAttempt(d)
+		row.Href, row.Current = n.href(tabParam, verificationTab, deliveryParam, d.ID.String()), d.ID == n.chosen.ID
+		a.Rows = append(a.Rows, row)
 	}
+	a.Rows = n.withMissing(a.Rows, st)
 	return a
+}
+
+// deliveryAttempt is a delivery as a row, without where it leads.
+func deliveryAttempt(d store.Delivery) deliveries.Attempt {
+	return deliveries.Attempt{
+		ID: d.ID.String(), ReceivedAt: d.ReceivedAt, Name: attemptName(d), Verdict: ui.Status(d.Verdict), Answered: answerText(d.Answered), AnswerTime: d.AnswerTime,
+		Source: sourceText(d), TLS: tlsText(d), TraceID: d.TraceID, Duplicates: d.Duplicates, LastDuplicateAt: d.LastDuplicateAt,
+	}
 }
 
 // record is a row as it is stored, in the names of its columns, without the sealed body.

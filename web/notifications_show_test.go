@@ -48,7 +48,7 @@ func TestANotificationShowsItsWholeLife(t *testing.T) {
 	if diff := cmp.Diff([]string{second.ID.String(), fourth.ID.String()}, rows(tab, "delivery-row")); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
-	tab.Says("It was first seen as retry 1", "198.51.100.7", "plain HTTP", "200 OK", "3 ms")
+	tab.Says("First attempt, retry 2 never arrived here", "198.51.100.7", "plain HTTP", "200 OK", "3 ms")
 	chosen := viewer.Get(linkTo(tab, "Retry 3")).Wants(http.StatusOK)
 	if !chosen.Has("verification") || !strings.Contains(chosen.ByTestID("verification").Text(), fmt.Sprintf("%x", fourth.BodySHA256)) {
 		t.Error("a delivery's link does not lead to its own verification")

@@ -18,11 +18,16 @@ type Retry struct {
 	Next      time.Time
 	// Lost names the attempts that did not arrive; empty when none are known of.
 	Lost string
+	// Rejected leads to attempts that are in quarantine.
+	Rejected []Link
 	// Policy is the retry policy at the time, in words.
 	Policy string
 	// From says what this is worked out from, and Unknown what nobody can tell.
 	From, Unknown string
 }
+
+// Link leads to the page of another thing.
+type Link struct{ Label, Href string }
 
 // Schedule is when the attempts were to come by the policy at the time, and when they came.
 type Schedule struct {
