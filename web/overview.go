@@ -193,6 +193,7 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 		Build: []ui.Pair{
 			{Name: "Version", Value: orWord(s.version, "development")},
 			{Name: "Environment", Value: s.environment},
+			{Name: "Keeps notifications", Value: keptText(s.retention)},
 			{Name: "Schema", Value: fmt.Sprintf("migration %d, complete", h.schema)},
 		},
 	}

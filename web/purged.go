@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -54,4 +55,12 @@ func (f *filters) onlyBefore(t time.Time) bool {
 	id, err := store.ParseID(f.search)
 	const version7 = 7
 	return err == nil && id[6]>>4 == version7 && id.Time().Before(t)
+}
+
+// keptText says how long notifications are kept.
+func keptText(retention time.Duration) string {
+	if retention <= 0 {
+		return "for ever"
+	}
+	return fmt.Sprintf("%d days, then whole weeks go", int(retention.Hours()/24))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/web"
 	"github.com/switchboardhq/switchboard/web/webtest"
 )
 
@@ -53,5 +54,15 @@ func TestWhatRetentionRemovedSaysSo(t *testing.T) {
 	}
 	if text := viewer.Get(paths.Notifications + "?from=-5m").Text(); strings.Contains(text, "urged") {
 		t.Errorf("an empty list of five minutes speaks of what was purged: %s", text)
+	}
+}
+
+func TestOverviewSaysHowLongNotificationsAreKept(t *testing.T) {
+	t.Parallel()
+	for retention, want := range map[time.Duration]string{0: "for ever", 90 * 24 * time.Hour: "90 days, then whole weeks go"} {
+		srv := webtest.New(t, webtest.WithConsole(func(c *web.Config) { c.Retention = retention }))
+		if text := srv.As(store.RoleViewer).Get(paths.Overview).Wants(http.StatusOK).ByTestID("build").Text(); !strings.Contains(text, want) {
+			t.Errorf("with %v the overview says %q, want %q", retention, text, want)
+		}
 	}
 }

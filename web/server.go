@@ -45,6 +45,8 @@ type Config struct {
 	Now func() time.Time
 	// Log takes the access log and what went wrong. Nil: nothing is logged.
 	Log *slog.Logger
+	// Retention is how long notifications are kept, to be shown. Zero: for ever.
+	Retention time.Duration
 	// TrustedProxies are those whose X-Forwarded-For counts. Empty: nobody's does.
 	TrustedProxies []netip.Prefix
 	// Version is shown to people.
@@ -77,6 +79,7 @@ type Server struct {
 	now              func() time.Time
 	log              *slog.Logger
 	version          string
+	retention        time.Duration
 
 	echo        *echo.Echo
 	sessions    *sessionStore
@@ -95,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, receiver: cfg.Receiver, sandbox: cfg.Sandbox, environment: cfg.Environment,
 		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, sameNotification: cfg.SameNotification, development: cfg.Development, now: cfg.Now, log: cfg.Log,
-		version: cfg.Version, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
+		version: cfg.Version, retention: cfg.Retention, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -255,7 +255,7 @@ func (a *app) startConsole(ctx context.Context) error {
 		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
 		Receiver:         a.receiverFacts(),
 		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, SameNotification: a.receiver.SameNotification, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
-		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(),
+		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(), Retention: a.cfg.Retention,
 	})
 	if err != nil {
 		return err
