@@ -190,3 +190,31 @@ func TestPolicyIsChosenWithoutScript(t *testing.T) {
 		t.Errorf("after the rotation the page shows %s", shown)
 	}
 }
+
+// TestRefusedPolicyFormIsAccessible looks at a form of which many answers about an issuer are missing.
+func TestRefusedPolicyFormIsAccessible(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, "RECEIVER_ALLOW=127.0.0.1,cybersource")
+	b := newBrowser(t, p.Console)
+	axe := readAxe(t)
+	b.expect("422") // the form is refused
+	b.signIn()
+	b.open("/subscriptions/new")
+	b.choose("tokenManagement/tms.networktoken.updated")
+	b.do("name it", chromedp.SendKeys(chromedp.CSS(`input[name=name]`), "Own issuer"))
+	b.pick("security", "oAuth")
+	b.pick("token_server", "external")
+	b.follow("create the subscription", testID("submit-subscription"))
+	if said := b.text("error-summary"); !strings.Contains(said, "Type the address at which Cybersource gets tokens.") {
+		t.Errorf("the summary says %q", said)
+	}
+	for _, v := range views() {
+		b.screen(v.width, v.height, v.scheme)
+		b.checkAccessible(axe, "refused form "+v.name)
+		b.checkReflow("refused form " + v.name)
+		b.keep("policy-form-refused-" + v.name)
+	}
+	if checks := b.text("readiness"); !strings.Contains(checks, "By the server’s list: 127.0.0.1, 198.241.206.21, 198.241.207.21") {
+		t.Errorf("the list of what is known does not name the server's sources: %s", checks)
+	}
+}

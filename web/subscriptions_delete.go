@@ -77,6 +77,9 @@ func (s *Server) whatDeletingDoes(ctx context.Context, v store.Subscription) ([]
 		"What was received stays here, with the history of the subscription.",
 		"It cannot be undone. A new subscription for the same products gets other addresses, and those may have to pass Cybersource’s review.",
 	}
+	if v.SecurityType != store.SecurityKey && !v.Policy.Tokens.External() {
+		lines[2] += " Its OAuth client ends at once."
+	}
 	if v.WebhookID == "" {
 		lines[0] = "Cybersource is asked once more whether it has the subscription; if it does, it deletes it."
 	}

@@ -114,7 +114,7 @@ func (s *Server) configurationOf(ctx context.Context, v store.Subscription, o st
 			{Name: "Organization", Value: o.Name, Href: paths.ShowOrganization(o.ID)},
 			{Name: "Cybersource id", Value: o.OrganizationID, Mono: true, Copy: true},
 			{Name: "Webhook id", Value: v.WebhookID, Mono: true, Copy: true},
-			{Name: "Security", Value: securityName(v.SecurityType) + " (" + v.SecurityType + ")"},
+			{Name: "Security", Value: securityName(v.SecurityType) + " (" + v.SecurityType + ")", Href: paths.ShowSubscriptionTab(v.ID, tabSecurity)},
 			{Name: "Scope", Value: scopeName(v.Scope)},
 		},
 		Policy: retryPairs(v.RetryPolicy), Schedule: retrySchedule(retryPolicyOf(v.RetryPolicy)),
