@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -194,6 +193,7 @@ type cutter struct {
 	listener net.Listener
 	serving  sync.WaitGroup
 	pending  atomic.Int64
+	turn     atomic.Int64
 	done     [len(waysToCut)]atomic.Int64
 
 	mu    sync.Mutex
@@ -264,7 +264,7 @@ func (c *cutter) forth(client, server net.Conn, replies <-chan struct{}, mute *a
 		}
 		way := -1
 		if n > batchBytes && c.pending.Add(-1) >= 0 {
-			way = rand.IntN(len(waysToCut))
+			way = int(c.turn.Add(1) % int64(len(waysToCut)))
 		} else if n > batchBytes {
 			c.pending.Add(1)
 		}
