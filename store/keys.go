@@ -22,20 +22,37 @@ type SignatureKey struct {
 
 // InsertSignatureKey keeps a new key sealed and marks the organization's former one as replaced, as Cybersource does (reference §2.3).
 func (s *Store) InsertSignatureKey(ctx context.Context, k SignatureKey) (SignatureKey, error) {
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	k.ReplacedAt = time.Time{}
+	err := s.InTx(ctx, func(tx pgx.Tx) error { return s.insertSignatureKey(ctx, tx, &k) })
+	k.Key = nil
+	return k, err
+}
+
+// AddSignatureKey keeps a key that was made elsewhere, with its audit row. One with ReplacedAt is a former key; otherwise it replaces the present one, as
+// InsertSignatureKey's does. ErrConflict when the organization has a key of that id.
+func (s *Store) AddSignatureKey(ctx context.Context, k SignatureKey, audit AuditEntry) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.insertSignatureKey(ctx, tx, &k); err != nil {
+			return err
+		}
+		_, err := insertAudit(ctx, tx, audit, s.now())
+		return err
+	})
+}
+
+func (s *Store) insertSignatureKey(ctx context.Context, tx pgx.Tx, k *SignatureKey) error {
+	if k.ReplacedAt.IsZero() {
 		if _, err := tx.Exec(ctx, "UPDATE signature_keys SET replaced_at = $2 WHERE organization_id = $1 AND replaced_at IS NULL", k.OrganizationID, s.now()); err != nil {
 			return mapError("replace signature key", err)
 		}
-		sealed := s.sealer.seal(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), k.Key)
-		err := tx.QueryRow(ctx, `INSERT INTO signature_keys (organization_id, key_id, sealed_key, created_at, expires_at) VALUES ($1, $2, $3, $4, $5) RETURNING id, created_at`,
-			k.OrganizationID, k.KeyID, sealed, s.now(), zeroIsNull(k.ExpiresAt)).Scan(&k.ID, &k.CreatedAt)
-		if err != nil {
-			return mapError("insert signature key "+k.KeyID, err)
-		}
-		return notify(ctx, tx, TopicKeys, k.OrganizationID)
-	})
-	k.Key = nil
-	return k, err
+	}
+	sealed := s.sealer.seal(sealSignature, signatureKeyPlace(k.OrganizationID, k.KeyID), k.Key)
+	err := tx.QueryRow(ctx, `INSERT INTO signature_keys (organization_id, key_id, sealed_key, created_at, expires_at, replaced_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, created_at`,
+		k.OrganizationID, k.KeyID, sealed, s.now(), zeroIsNull(k.ExpiresAt), zeroIsNull(k.ReplacedAt)).Scan(&k.ID, &k.CreatedAt)
+	if err != nil {
+		return mapError("insert signature key "+k.KeyID, err)
+	}
+	return notify(ctx, tx, TopicKeys, k.OrganizationID)
 }
 
 const signatureKeyColumns = "id, organization_id, key_id, created_at, coalesce(expires_at, 'epoch'), coalesce(replaced_at, 'epoch'), sealed_key"

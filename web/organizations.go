@@ -74,6 +74,7 @@ func (s *Server) organizationPage(c echo.Context, o store.Organization) (orgview
 		Frame: s.page(c, o.Name, crumb("Organizations", paths.Organizations)), Item: organizationItem(c, o),
 		CanChange: currentUser(c).Role.Allows(store.RoleAdministrator),
 		EditHref:  paths.EditOrganizationOf(o.ID), CheckAction: paths.CheckOrganizationOf(o.ID), SwitchAction: paths.SwitchToOrganization(o.ID),
+		AddKey:        addKeyAction(c, o),
 		Subscriptions: paths.With(paths.Subscriptions, "organization", fmt.Sprint(o.ID)),
 		Trail:         paths.With(paths.AuditLog, "kind", "organization", "object", fmt.Sprint(o.ID)),
 	}

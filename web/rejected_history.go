@@ -77,6 +77,12 @@ func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) (rejected.
 			Attrs: templ.Attributes{"data-testid": "discard"},
 		},
 	}
+	if r.Reason == "key_unknown" && r.KeyID != "" {
+		h.Actions = slices.Insert(h.Actions, 1, ui.Action{
+			Label: "Add its key", Href: paths.With(paths.NewSignatureKeyOf(r.OrganizationID), keyParam, r.KeyID), Icon: ui.IconKeys, Reason: whyNotAddKey(c),
+			Attrs: templ.Attributes{"data-testid": "add-its-key"},
+		})
+	}
 	if i := slices.IndexFunc(v.later, func(j store.JudgedDelivery) bool { return j.Outcome == store.OutcomePasses }); i == 0 {
 		release := ui.Action{Label: "Show what passes with it", Href: paths.ShowJudgement(v.later[0].JudgementID), Kind: ui.Primary, Attrs: templ.Attributes{"data-testid": "show-judgement"}}
 		h.Actions = append([]ui.Action{release}, h.Actions...)

@@ -111,6 +111,8 @@ func (s *Server) administerRoutes(in table) {
 	in.get(paths.Organization, s.showOrganization)
 	in.get(paths.EditOrganization, s.editOrganization, administrator)
 	in.post(paths.Organization, s.updateOrganization, administrator)
+	in.get(paths.NewSignatureKey, s.newSignatureKey, administrator)
+	in.post(paths.SignatureKeys, s.addSignatureKey, administrator)
 	in.post(paths.CheckOrganization, s.checkOrganization, editor) // it asks with the organization's credentials
 	in.post(paths.SwitchOrganization, s.switchOrganization)
 

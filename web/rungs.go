@@ -43,7 +43,7 @@ var rungWords = []rung{
 		code: string(cybs.RungKeyUnknown), text: "Unknown key",
 		next: []string{
 			"Compare the key id with those in the Business Center, in test and in production.",
-			"If somebody made a new digital signature key elsewhere, it has replaced ours at Cybersource: make one here, and the next notifications verify.",
+			"If somebody made a new digital signature key elsewhere, it has replaced ours at Cybersource. Add it here and judge again what it signed; or make a new one here, and the next notifications verify.",
 			"If nobody knows the key, the request did not come from Cybersource.",
 		},
 	},

@@ -38,6 +38,8 @@ type Show struct {
 	CanChange bool
 	// EditHref leads to the form; CheckAction and SwitchAction take posts.
 	EditHref, CheckAction, SwitchAction string
+	// AddKey leads to the form for a key that was made elsewhere.
+	AddKey ui.Action
 	// Subscriptions leads to the organization's subscriptions.
 	Subscriptions string
 	// Trail leads to what the audit log says of the organization.
@@ -57,6 +59,14 @@ type Check struct {
 type Product struct {
 	ID, Name   string
 	EventTypes int
+}
+
+// KeyForm asks for a digital signature key that was made elsewhere.
+type KeyForm struct {
+	Frame                      layout.Page
+	Action, Cancel             string
+	Errors                     []ui.FieldError
+	KeyID, Secret, State, Ends ui.Field
 }
 
 // Form is the page for a new organization, or for one that changes.

@@ -952,7 +952,7 @@ func signatureKeys(m Show) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.CardFlush("Digital signature keys", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var33), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.CardFlush("Digital signature keys", ui.LinkButton(m.AddKey)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var33), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

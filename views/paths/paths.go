@@ -58,6 +58,10 @@ const (
 	SwitchOrganization = "/organizations/:id/switch"
 	CheckOrganization  = "/organizations/:id/check"
 
+	// SignatureKeys takes a POST with a digital signature key that was made elsewhere.
+	SignatureKeys   = "/organizations/:id/keys"
+	NewSignatureKey = "/organizations/:id/keys/new"
+
 	Team           = "/team"
 	NewMember      = "/team/new"
 	Member         = "/team/:id"
@@ -144,6 +148,12 @@ func SwitchToOrganization(id int64) string { return fillID(SwitchOrganization, i
 
 // CheckOrganizationOf takes a POST that tries an organization's credentials at Cybersource.
 func CheckOrganizationOf(id int64) string { return fillID(CheckOrganization, id) }
+
+// SignatureKeysOf takes a POST that adds a digital signature key to an organization.
+func SignatureKeysOf(id int64) string { return fillID(SignatureKeys, id) }
+
+// NewSignatureKeyOf is the form for a digital signature key that was made elsewhere.
+func NewSignatureKeyOf(id int64) string { return fillID(NewSignatureKey, id) }
 
 // ShowMember is the page of one person of the team.
 func ShowMember(id int64) string { return fillID(Member, id) }
