@@ -109,12 +109,13 @@ func (s *Server) readSecurity(f *form, v *store.Subscription, assertions []store
 
 // readIssuer reads the answers about an issuer of the operator's own.
 func (s *Server) readIssuer(f *form, v *store.Subscription) (given givenCredentials) {
-	v.Policy.Tokens = store.TokenPolicy{
-		Server: store.TokensExternal,
-		Issuer: f.required(subscriptions.FieldIssuer, maxTokenURL, "Type the issuer: the iss that its tokens have."), JWKSURL: s.readURL(f, subscriptions.FieldJWKSURL, "Type the address of the issuer’s key set."),
-		Audience: f.required(subscriptions.FieldTokenAudience, maxTokenWords, "Type the audience: the aud that tokens for Switchboard have."), Scope: f.text(subscriptions.FieldTokenScope, maxTokenWords),
-	}
 	v.Policy.OAuth.URL = s.readURL(f, subscriptions.FieldTokenURL, "Type the address at which Cybersource gets tokens.")
+	t := store.TokenPolicy{Server: store.TokensExternal}
+	t.Issuer = f.required(subscriptions.FieldIssuer, maxTokenURL, "Type the issuer: the iss that its tokens have.")
+	t.Audience = f.required(subscriptions.FieldTokenAudience, maxTokenWords, "Type the audience: the aud that tokens for Switchboard have.")
+	t.JWKSURL = s.readURL(f, subscriptions.FieldJWKSURL, "Type the address of the issuer’s key set.")
+	t.Scope = f.text(subscriptions.FieldTokenScope, maxTokenWords)
+	v.Policy.Tokens = t
 	if v.SecurityType == store.SecurityOAuthJWT {
 		readAssertion(f, v)
 		if v.Policy.OAuth.ClientID == "" {
