@@ -77,7 +77,7 @@ func pagePaths() []string {
 	return []string{
 		"/", "/subscriptions", "/subscriptions/new", "/notifications", "/notifications?status=unreadable", "/rejected",
 		"/rejected/judgements", "/rejected/judgements/new", "/rejected/discard",
-		"/organizations", "/organizations/new", "/team", "/audit", "/playground", "/no-such-page",
+		"/organizations", "/organizations/new", "/organizations/1/keys/new", "/team", "/audit", "/playground", "/no-such-page",
 	}
 }
 
