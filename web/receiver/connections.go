@@ -5,11 +5,21 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 )
 
 // MaxConnections bounds the connections of a door. Cybersource needs few; whoever opens thousands and says nothing costs some 20 KiB each, and no more than
-// these: beyond them, those that have waited longest for a request are closed. None with a request under way is.
+// these: beyond them, those that have waited longest for a request are closed. None with a request under way is. Where the process may open fewer
+// files than twice as many, half of those is the bound: the database needs some too.
 const MaxConnections = 4096
+
+func connectionBound() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return MaxConnections
+	}
+	return int(min(MaxConnections, files.Cur/2)) //nolint:gosec // at most 4,096
+}
 
 // connections closes connections that wait when there are too many.
 type connections struct {
