@@ -18,7 +18,7 @@ func connectionBound() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return MaxConnections
 	}
-	return int(min(MaxConnections, files.Cur/2)) //nolint:gosec // at most 4,096
+	return int(min(MaxConnections, files.Cur/2))
 }
 
 // connections closes connections that wait when there are too many.
