@@ -41,6 +41,7 @@ INSERT INTO subscription_statuses (subscription_id, since, status) SELECT id, st
 -- +goose Down
 DROP TABLE subscription_statuses;
 DROP TABLE retry_policies;
+DROP INDEX notifications_waiting;
 DROP INDEX notification_keys_late;
 ALTER TABLE notification_keys DROP COLUMN retry_number, DROP COLUMN event_at;
 ALTER TABLE notifications DROP CONSTRAINT notifications_expected;
