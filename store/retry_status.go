@@ -54,14 +54,19 @@ func (g *grouping) open() []ID {
 	return ids
 }
 
-// queueTouched adds deliveries to a notification that was there. What was delivered stays so; otherwise the last attempt tells where it stands.
+// tells says that what is added tells where the notification stands: what was delivered stays so, otherwise it is what was answered 200, or the last attempt.
+const tells = "state <> 'delivered' AND ($6 = 'delivered' OR $7 >= last_retry_number)"
+
+// queueTouched adds deliveries to a notification that was there.
 func queueTouched(batch *pgx.Batch, n *groupedTogether) {
 	at := n.stands
 	batch.Queue(`UPDATE notifications SET delivery_count = delivery_count + $2, last_delivery_at = greatest(last_delivery_at, $3), last_retry_number = greatest(last_retry_number, $4),
-			first_retry_number = least(first_retry_number, $5) WHERE id = $1`, n.id, n.count, n.last, n.lastRetry, n.firstRetry)
-	next := [...]any{n.id, at.state(), at.Retries, zeroIsNull(at.Next.At), zeroIsNull(at.Next.OverdueAt), zeroIsNull(at.Next.GivesUpAt), at.RetryNumber}
-	batch.Queue(`UPDATE notifications SET state = $2, retries_of = $3, next_attempt_at = $4, overdue_at = $5, gives_up_at = $6, due_at = $5
-		WHERE id = $1 AND state <> 'delivered' AND ($2 = 'delivered' OR $7 >= last_retry_number)`, next[:]...)
+			first_retry_number = least(first_retry_number, $5),
+			state = CASE WHEN `+tells+` THEN $6 ELSE state END, retries_of = CASE WHEN `+tells+` THEN $8 ELSE retries_of END,
+			next_attempt_at = CASE WHEN `+tells+` THEN $9 ELSE next_attempt_at END, overdue_at = CASE WHEN `+tells+` THEN $10 ELSE overdue_at END,
+			gives_up_at = CASE WHEN `+tells+` THEN $11 ELSE gives_up_at END, due_at = CASE WHEN `+tells+` THEN $10 ELSE due_at END
+		WHERE id = $1`, n.id, n.count, n.last, n.lastRetry, n.firstRetry, at.state(), at.RetryNumber, at.Retries,
+		zeroIsNull(at.Next.At), zeroIsNull(at.Next.OverdueAt), zeroIsNull(at.Next.GivesUpAt))
 }
 
 // resumedFor is how long Cybersource is given to send what it held when a subscription is active again.
