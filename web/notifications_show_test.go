@@ -31,7 +31,7 @@ func TestANotificationShowsItsWholeLife(t *testing.T) {
 	viewer := a.As(store.RoleViewer)
 
 	page := viewer.Get(paths.ShowNotification(second.ID.String())).Wants(http.StatusOK)
-	page.Says("AUTHORIZED 100.00 USD", "7435188899356405003091", "1 attempt lost", "Token events")
+	page.Says("AUTHORIZED 100.00 USD", "7435188899356405003091", "2 attempts lost", "Token events")
 	life := []string{}
 	for _, e := range page.ByTestID("life").All(func(e *webtest.Element) bool { return e.Attr("class") == "life-title" }) {
 		life = append(life, e.Text())

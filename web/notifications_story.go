@@ -105,6 +105,17 @@ func (s *Server) refusedAttempts(ctx context.Context, n *shown, from, to time.Ti
 	return list, nil
 }
 
+// lost is how many attempts never arrived.
+func (st retryStory) lost() int {
+	made := make(map[int]bool)
+	last := -1
+	for _, d := range st.attempts {
+		made[d.RetryNumber] = true
+		last = max(last, d.RetryNumber)
+	}
+	return last + 1 - len(made)
+}
+
 // missing names the attempts that never arrived, as the numbers of others prove: "First attempt and retry 1, retry 3".
 func (st retryStory) missing() string {
 	var names []string
