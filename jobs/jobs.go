@@ -137,7 +137,10 @@ func periodic(every time.Duration, args river.JobArgs) *river.PeriodicJob {
 
 // Start makes this week's partitions, so that no delivery arrives before them, and starts working. ctx bounds the making only.
 func (j *Jobs) Start(ctx context.Context) error {
-	if err := j.keepPartitions(ctx); err != nil {
+	switch err := j.keepPartitions(ctx); {
+	case errors.Is(err, store.ErrBusy):
+		j.cfg.Log.Warn("partitions could not be made now; what has none waits in the default one", "err", err)
+	case err != nil:
 		return fmt.Errorf("start jobs: %w", err)
 	}
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))

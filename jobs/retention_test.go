@@ -179,3 +179,30 @@ func TestKeeperMakesRoomForRowsOfAWrongClock(t *testing.T) {
 		t.Errorf("%v stray rows are told, want a delivery and its notification", v)
 	}
 }
+
+// A report that reads for hours must not keep the program from starting.
+func TestJobsStartWhileSomebodyReadsForLong(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	tx, err := h.store.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT count(*) FROM deliveries"); err != nil {
+		t.Fatal(err)
+	}
+	h.start(t)
+	if n := h.count(t, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'deliveries'::regclass"); n != 1 {
+		t.Errorf("%d partitions while the default one is read, want that alone", n)
+	}
+	h.arrive(t, h.insert(t), time.Now())
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.EnsurePartitions(t.Context(), time.Now(), time.Now()); err != nil {
+		t.Errorf("after the reader has ended: %v", err)
+	}
+	if n := h.count(t, "SELECT count(*) FROM deliveries_default"); n != 0 {
+		t.Errorf("%d rows are still outside their week", n)
+	}
+}

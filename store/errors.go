@@ -18,6 +18,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrInvalid means that the database refused a value.
 	ErrInvalid = errors.New("invalid value")
+	// ErrBusy means that others used a table for as long as its lock was waited for; the same call may succeed later.
+	ErrBusy = errors.New("in use by others")
 	// ErrUnavailable means that the database cannot be reached or takes no writes now; the same call may succeed later.
 	ErrUnavailable = errors.New("database unavailable")
 )

@@ -16,7 +16,7 @@ const partitionSpan = 7 * 24 * time.Hour
 // partitionedTables are those whose rows are found by a time-ordered id.
 func partitionedTables() [2]string { return [2]string{"deliveries", "notifications"} }
 
-// EnsurePartitions makes the weekly partitions from the week of from to that of to, where they are missing, and returns the names of those made.
+// EnsurePartitions makes the weekly partitions from the week of from to that of to, where they are missing, and returns the names of those made. ErrBusy.
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) ([]string, error) {
 	var made []string
 	for week := weekOf(from); !week.After(to); week = week.Add(partitionSpan) {
@@ -46,12 +46,12 @@ const (
 	// lockWait is how long a change of partitions waits for its locks. Whoever comes meanwhile waits behind it, deliveries included.
 	lockWait = "250ms"
 	// lockTries is how often the change is tried before it is left to the next time.
-	lockTries = 20
-	lockPause = 500 * time.Millisecond
+	lockTries = 12
+	lockPause = 300 * time.Millisecond
 )
 
 // inPartitionTx runs fn in a transaction that may lock what everybody uses. Replicas take turns. Locks that are not to be had at once are asked for again
-// after a pause in which others go on.
+// after a pause in which others go on; ErrBusy when they never are.
 func (s *Store) inPartitionTx(ctx context.Context, fn func(pgx.Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.InTx(ctx, func(tx pgx.Tx) error {
@@ -64,8 +64,11 @@ func (s *Store) inPartitionTx(ctx context.Context, fn func(pgx.Tx) error) error 
 			}
 			return fn(tx)
 		})
-		if !isLockBusy(err) || try == lockTries {
+		switch {
+		case !isLockBusy(err):
 			return err
+		case try == lockTries:
+			return fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 		pause := time.NewTimer(lockPause)
 		select {

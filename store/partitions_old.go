@@ -33,7 +33,7 @@ func (s *Store) OldPartitions(ctx context.Context, before time.Time) ([]Partitio
 }
 
 // DropPartition takes a partition off its table and drops it. It waits for locks a moment at a time, so that deliveries are never held up for longer, and
-// gives up with an error after some tries. What is gone already is no error.
+// gives up with ErrBusy after some tries. What is gone already is no error.
 func (s *Store) DropPartition(ctx context.Context, p Partition) error {
 	err := s.inPartitionTx(ctx, func(tx pgx.Tx) error {
 		var attached bool
