@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/switchboardhq/switchboard/migrations"
 )
@@ -56,33 +57,42 @@ func (b *bench) fill(ctx context.Context, deliveries int) (full *bench, err erro
 	return full, full.copyTemplate(ctx, deliveries)
 }
 
+// copyTemplate is done by as many as the store has connections, each for a part of the time.
 func (b *bench) copyTemplate(ctx context.Context, deliveries int) error {
-	conn, err := b.store.Pool().Acquire(ctx)
-	if err != nil {
+	workers := int(b.store.Pool().Config().MaxConns)
+	end, step := time.Now(), fullWeeks*7*24*time.Hour/time.Duration(deliveries)
+	filling, filled := errgroup.WithContext(ctx)
+	for w := range workers {
+		filling.Go(func() error { return b.copyPart(filled, deliveries*(w+1)/workers, deliveries*w/workers, end, step) })
+	}
+	if err := filling.Wait(); err != nil {
 		return fmt.Errorf("fill the database: %w", err)
 	}
-	defer conn.Release()
-	own := map[string]string{
-		"id": "n.id", "received_at": "n.at", "last_delivery_at": "n.at", "notification_id": "n.id", "trace_id": "gen_random_uuid()::text",
-		"object_id": "n.id::text", "fingerprint": "sha256(n.id::text::bytea)",
+	for _, last := range []string{"ANALYZE", "CHECKPOINT"} {
+		if _, err := b.store.Pool().Exec(ctx, last); err != nil {
+			return fmt.Errorf("fill the database: %w", err)
+		}
 	}
+	return nil
+}
+
+// copyPart makes the copies that lie between first and last steps before the end.
+func (b *bench) copyPart(ctx context.Context, first, last int, end time.Time, step time.Duration) error {
+	conn, err := b.store.Pool().Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	var copies []string
 	for _, table := range []string{"deliveries", "notifications"} {
-		if _, err := conn.Exec(ctx, fmt.Sprintf("CREATE TEMP TABLE %[1]s_template AS SELECT * FROM %[1]s ORDER BY id DESC LIMIT 1", table)); err != nil {
-			return fmt.Errorf("fill the database: %w", err)
+		if _, err := conn.Exec(ctx, fmt.Sprintf("CREATE TEMP TABLE %[1]s_template AS SELECT * FROM %[1]s WHERE id = (SELECT max(id::text)::uuid FROM %[1]s)", table)); err != nil {
+			return err
 		}
-		rows, _ := conn.Query(ctx, "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", table)
-		columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		columns, values, err := copyColumns(ctx, conn.Conn(), table)
 		if err != nil {
-			return fmt.Errorf("fill the database: %w", err)
+			return err
 		}
-		values := slices.Clone(columns)
-		for i, name := range columns {
-			if values[i] = "t." + name; own[name] != "" {
-				values[i] = own[name]
-			}
-		}
-		copies = append(copies, fmt.Sprintf("%[1]s AS (INSERT INTO public.%[1]s (%[2]s) SELECT %[3]s FROM n, %[1]s_template t)", table+"", strings.Join(columns, ", "), strings.Join(values, ", ")))
+		copies = append(copies, fmt.Sprintf("%[1]s AS (INSERT INTO public.%[1]s (%[2]s) SELECT %[3]s FROM n, %[1]s_template t)", table, strings.Join(columns, ", "), strings.Join(values, ", ")))
 	}
 	statement := `WITH n AS MATERIALIZED (
 		SELECT at, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid AS id
@@ -90,17 +100,29 @@ func (b *bench) copyTemplate(ctx context.Context, deliveries int) error {
 	), ` + strings.Join(copies, ", ") + `, keys AS (
 		INSERT INTO notification_keys (subscription_id, fingerprint, loose, notification_id) SELECT 1, sha256(n.id::text::bytea), sha256(n.at::text::bytea), n.id FROM n
 	) INSERT INTO delivery_digests (endpoint_id, digest, delivery_id) SELECT 1, sha256(('digest' || n.id)::bytea), n.id FROM n`
-	end := time.Now()
-	step := fullWeeks * 7 * 24 * time.Hour / time.Duration(deliveries)
-	for left := deliveries; left > 0; left -= fillStep {
-		if _, err := conn.Exec(ctx, statement, end.Add(-time.Duration(left)*step), step, min(fillStep, left)); err != nil {
-			return fmt.Errorf("fill the database: %w", err)
-		}
-	}
-	for _, last := range []string{"ANALYZE", "CHECKPOINT"} {
-		if _, err := conn.Exec(ctx, last); err != nil {
-			return fmt.Errorf("fill the database: %w", err)
+	for left := first; left > last; left -= fillStep {
+		if _, err := conn.Exec(ctx, statement, end.Add(-time.Duration(left)*step), step, min(fillStep, left-last)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// copyColumns returns a table's columns, and what a copy n of the template t has in each.
+func copyColumns(ctx context.Context, conn *pgx.Conn, table string) (columns, values []string, err error) {
+	own := map[string]string{
+		"id": "n.id", "received_at": "n.at", "last_delivery_at": "n.at", "notification_id": "n.id", "trace_id": "gen_random_uuid()::text",
+		"object_id": "n.id::text", "fingerprint": "sha256(n.id::text::bytea)",
+	}
+	rows, _ := conn.Query(ctx, "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", table)
+	if columns, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, nil, fmt.Errorf("read columns of %s: %w", table, err)
+	}
+	values = slices.Clone(columns)
+	for i, name := range columns {
+		if values[i] = "t." + name; own[name] != "" {
+			values[i] = own[name]
+		}
+	}
+	return columns, values, nil
 }
