@@ -31,6 +31,7 @@ func TestRareRowsOfLongListsAreFoundByIndex(t *testing.T) {
 		"SELECT * FROM deliveries WHERE verdict = 'rejected' AND subscription_id = 2":    "subscription_id_id",
 		"SELECT * FROM deliveries WHERE verdict = 'rejected' AND reason = 'key_empty'":   "reason_id",
 		"SELECT * FROM deliveries WHERE verdict = 'rejected' AND organization_id = 2":    "organization_id_id",
+		"SELECT * FROM deliveries WHERE verdict = 'rejected' AND key_id = 'k'":           "key_id_id",
 		"SELECT * FROM audit_log WHERE object_kind = 'subscription' AND object_id = '1'": "audit_log_object",
 	} {
 		rows, err := s.Pool().Query(t.Context(), "EXPLAIN "+query+" ORDER BY id DESC LIMIT 51")

@@ -76,7 +76,7 @@ func (s *Server) discardRejected(c echo.Context) error {
 		audit.ObjectID, audit.ObjectName = r.delivery.ID.String(), whyText(r.delivery)
 	}
 	n, err := s.store.DiscardRejected(c.Request().Context(), filter, audit, func(n int) string {
-		return plural(n, "delivery", "deliveries") + ": " + why
+		return counted(n, "delivery", "deliveries") + ": " + why
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return userError(http.StatusConflict, "Nothing in quarantine matches any more.", err)
@@ -84,6 +84,6 @@ func (s *Server) discardRejected(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.flash(c, ui.Good, "Discarded "+plural(n, "rejected delivery", "rejected deliveries")+".", "Show the audit log", paths.AuditLog)
+	s.flash(c, ui.Good, "Discarded "+counted(n, "rejected delivery", "rejected deliveries")+".", "Show the audit log", paths.AuditLog)
 	return s.redirect(c, paths.Rejected)
 }

@@ -157,7 +157,7 @@ func (s *Server) judgementPart(c echo.Context, j judgementShown) (rejected.Judge
 // headline says how far it is, what it means, and what can be done.
 func (j *judgementShown) headline(p *rejected.JudgementPart, mayNot string) {
 	release := ui.Action{
-		Label: "Release " + plural(j.Passing, "delivery", "deliveries"), Href: paths.ReleaseOfJudgement(j.ID), Kind: ui.Primary, Icon: ui.IconSend, Reason: mayNot,
+		Label: "Release " + counted(j.Passing, "delivery", "deliveries"), Href: paths.ReleaseOfJudgement(j.ID), Kind: ui.Primary, Icon: ui.IconSend, Reason: mayNot,
 		Attrs: templ.Attributes{"data-testid": "release"},
 	}
 	switch j.State {
@@ -170,23 +170,25 @@ func (j *judgementShown) headline(p *rejected.JudgementPart, mayNot string) {
 		p.Headline = fmt.Sprintf("%s of %s released", ui.CountText(int64(j.Released), 0), ui.CountText(int64(j.Passing), 0))
 		p.Lines = []string{"They become notifications in the order in which they arrived. This goes on by itself, also when you leave."}
 	case store.StateReleased:
-		p.Tone, p.Headline = ui.Good, plural(j.Released, "delivery was released", "deliveries were released")
+		p.Tone, p.Headline = ui.Good, counted(j.Released, "delivery was released", "deliveries were released")
 		p.Lines = []string{"They are attempts of notifications now, with the time at which they arrived. The verdict of their arrival stays in their history."}
 		if j.Withheld > 0 {
-			p.Lines = append(p.Lines, plural(j.Withheld, "one stays behind: it did not pass any more, or was released or discarded already.", "stay behind: they did not pass any more, or were released or discarded already."))
+			p.Lines = append(p.Lines, counted(j.Withheld, "one stays behind: it did not pass any more, or was released or discarded already.", "stay behind: they did not pass any more, or were released or discarded already."))
 		}
 		p.Actions = []ui.Action{{Label: "Show notifications", Href: paths.Notifications, Icon: ui.IconNotifications}}
 	case store.StateJudged:
 		p.Tone, p.Headline = ui.Waiting, j.result()
-		p.Lines = []string{"None is released: each still fails for the reason below."}
-		if j.Passing > 0 {
+		switch {
+		case j.Passing > 0:
 			p.Tone = ui.Good
 			p.Lines = []string{"Nothing is released yet. What passes can become notifications, in the order in which it arrived."}
 			p.Actions = []ui.Action{release}
+		case j.Failing > 0:
+			p.Lines = []string{"Nothing can be released: each that was judged still fails, for the reason below."}
 		}
 	}
 	if j.NotJudged > 0 {
-		p.Lines = append(p.Lines, plural(j.NotJudged, "delivery could not be judged", "deliveries could not be judged")+": something that is needed for it was not kept.")
+		p.Lines = append(p.Lines, counted(j.NotJudged, "delivery could not be judged", "deliveries could not be judged")+": something that is needed for it was not kept.")
 	}
 	if j.Beyond {
 		p.Lines = append(p.Lines, "There were more than "+ui.CountText(store.MaxJudged, 0)+": the oldest were taken.")
@@ -293,7 +295,7 @@ func (s *Server) fillJudged(ctx context.Context, p *rejected.JudgementPart, j ju
 	for _, d := range page.Items {
 		p.Rows = append(p.Rows, j.row(d))
 	}
-	p.Pager.Summary = plural(len(page.Items), "delivery", "deliveries")
+	p.Pager.Summary = counted(len(page.Items), "delivery", "deliveries")
 	if page.HasNewer {
 		p.Pager.Newer = j.href(newerParam, page.Items[0].DeliveryID.String())
 	}

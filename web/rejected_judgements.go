@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -69,7 +68,15 @@ func (r chosenRejected) number() string {
 	if r.found > store.MaxJudged {
 		return "the oldest " + ui.CountText(store.MaxJudged, 0) + " rejected deliveries"
 	}
-	return plural(r.found, "rejected delivery", "rejected deliveries")
+	return counted(r.found, "rejected delivery", "rejected deliveries")
+}
+
+// counted is plural for numbers that may have thousands.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return ui.CountText(int64(n), 0) + " " + many
 }
 
 // what says which deliveries are meant.
@@ -256,7 +263,7 @@ func judgementState(j store.Judgement) (string, ui.Tone) {
 	case j.State == store.StateReleasing:
 		return "Releasing", ui.Progress
 	case j.State == store.StateReleased:
-		return fmt.Sprintf("%d released", j.Released), ui.Good
+		return counted(j.Released, "released", "released"), ui.Good
 	case j.Passing > 0:
 		return "Waits for release", ui.Waiting
 	}

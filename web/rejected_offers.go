@@ -66,7 +66,7 @@ func healedOffer(healed []store.Healed, subscription int64, mayNot string) rejec
 		to = paths.With(to, subscriptionParam, subscriptionWord(subscription))
 	}
 	return rejected.Offer{
-		Tone: ui.Waiting, TestID: "offer-judge", Title: plural(n, "rejected delivery", "rejected deliveries") + " may pass now", Text: text,
+		Tone: ui.Waiting, TestID: "offer-judge", Title: counted(n, "rejected delivery", "rejected deliveries") + " may pass now", Text: text,
 		Action: ui.Action{Label: "Judge again", Href: to, Icon: ui.IconRetry, Reason: mayNot, Attrs: templ.Attributes{"data-testid": "offer-judge-again"}},
 	}
 }

@@ -28,12 +28,12 @@ func (s *Server) askRelease(c echo.Context, status int, j judgementShown, f *for
 		s.flash(c, ui.Waiting, "Nothing of this judgement waits for its release.")
 		return s.redirect(c, paths.ShowJudgement(j.ID))
 	}
-	number := plural(j.Passing, "delivery", "deliveries")
+	number := counted(j.Passing, "delivery", "deliveries")
 	return s.render(c, status, rejected.AskView(rejected.Ask{
 		Page:   s.page(c, "Release "+number, crumb("Rejected", paths.Rejected), crumb("Judged again", paths.Judgements), crumb(j.result(), paths.ShowJudgement(j.ID)), narrow()),
 		Action: paths.ReleaseOfJudgement(j.ID), Title: "This is what happens", Tone: ui.Waiting, What: j.facts(), TestID: "release-form",
 		Happens: []string{
-			plural(j.Passing, "delivery leaves", "deliveries leave") + " quarantine and become notifications, in the order in which they arrived. Each is verified once more at that moment; what does not pass then stays.",
+			counted(j.Passing, "delivery leaves", "deliveries leave") + " quarantine and become notifications, in the order in which they arrived. Each is verified once more at that moment; what does not pass then stays.",
 			"Cybersource was answered 401 for them, so it may have sent them again, or still may. What belongs to the same notification joins it, and the same bytes are recognised as duplicates.",
 			"Where an endpoint holds instead of rejecting, Cybersource was answered 200 and does not send them again: releasing is how they arrive.",
 			"The verdict of their arrival stays in their history, and in the sums of the minute at which they arrived. It cannot be taken back.",
@@ -59,7 +59,7 @@ func (s *Server) releaseJudgement(c echo.Context) error {
 		return s.askRelease(c, http.StatusUnprocessableEntity, j, f)
 	}
 	u, audit := currentUser(c), s.audit(c, "rejected.release")
-	audit.ObjectKind, audit.ObjectID, audit.ObjectName, audit.Detail = "judgement", fmt.Sprint(j.ID), plural(j.Passing, "delivery", "deliveries"), why
+	audit.ObjectKind, audit.ObjectID, audit.ObjectName, audit.Detail = "judgement", fmt.Sprint(j.ID), counted(j.Passing, "delivery", "deliveries"), why
 	if len(j.Filter.Organizations) == 1 {
 		audit.OrganizationID = j.Filter.Organizations[0]
 	}
