@@ -78,6 +78,9 @@ func (s *Server) readShown(c echo.Context) (*shown, error) {
 		return nil, err
 	}
 	if len(n.deliveries) == 0 {
+		if _, err := s.store.GetDelivery(ctx, id); err != nil {
+			return nil, err // retention takes deliveries first
+		}
 		return nil, fmt.Errorf("get notification %s: it has no delivery: %w", id, store.ErrNotFound)
 	}
 	n.chosen = n.deliveries[0]

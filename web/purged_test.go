@@ -66,3 +66,22 @@ func TestOverviewSaysHowLongNotificationsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// Retention takes the deliveries of a week before its notifications.
+func TestNotificationWhoseDeliveriesAreGoneIsPurged(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	now := time.Now()
+	before := store.PurgeLimit(now, 90*24*time.Hour)
+	old := a.delivery(before.Add(-time.Hour), `{"n":1}`)
+	a.keep(old)
+	if _, err := a.Store.AnnouncePurge(t.Context(), before, now, 0); err != nil {
+		t.Fatal(err)
+	}
+	viewer := a.As(store.RoleViewer)
+	viewer.Get(paths.ShowNotification(old.ID.String())).Wants(http.StatusOK)
+	if err := a.Store.DeleteStrays(t.Context(), map[string][]store.ID{"deliveries": {old.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	viewer.Get(paths.ShowNotification(old.ID.String())).Wants(http.StatusGone).Says("Purged by retention")
+}
