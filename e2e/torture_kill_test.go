@@ -29,8 +29,8 @@ func TestTortureKill(t *testing.T) {
 		for _, kill := range []func(){
 			func() { p.kill(t); restarts++ },
 			func() { killProcess(t, h.backend(t)) },
-			func() { killProcess(t, h.postmaster(t)) },
 			func() { killProcess(t, h.postmaster(t)); p.kill(t); restarts++ },
+			func() { killProcess(t, h.postmaster(t)) }, // last: a server that is killed within a second of it tells nobody of the 503s
 		} {
 			h.awaitMore(t, acknowledgedPerRound)
 			most = max(most, residentMemory(t, p))
