@@ -69,7 +69,7 @@ const maxStrayWeeks = 8
 
 // keepStrays makes partitions for the weeks of rows that a wrong clock put outside all of them, and moves those there. What retention is about to remove stays.
 func (j *Jobs) keepStrays(ctx context.Context, now time.Time) error {
-	var from time.Time
+	from := time.UnixMilli(1) // everything: the zero time is no id
 	if j.cfg.Retention > 0 {
 		from = store.PurgeLimit(now, j.cfg.Retention)
 	}

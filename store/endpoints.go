@@ -24,6 +24,7 @@ type Endpoint struct {
 	Policy         Policy
 	Products       []SubscribedProduct
 	RetryPolicy    RetryPolicy
+	ChangedAt      time.Time // of the subscription as the team wants it, policy included
 }
 
 // NewEndpointToken makes the unguessable part of an endpoint's URL: 256 random bits in lower case, because Cybersource has been seen to give
@@ -36,11 +37,11 @@ func NewEndpointToken() string {
 
 // ListEndpoints returns every endpoint that is not revoked, for the receiver's memory. At most 10,000.
 func (s *Store) ListEndpoints(ctx context.Context) ([]Endpoint, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT e.id, e.token, s.id, s.organization_id, o.organization_id, coalesce(s.webhook_id, ''), s.security_type, s.policy, s.products, s.retry_policy
+	rows, _ := s.pool.Query(ctx, `SELECT e.id, e.token, s.id, s.organization_id, o.organization_id, coalesce(s.webhook_id, ''), s.security_type, s.policy, s.products, s.retry_policy, s.updated_at
 		FROM endpoints e JOIN subscriptions s ON s.id = e.subscription_id JOIN organizations o ON o.id = s.organization_id
 		WHERE e.revoked_at IS NULL ORDER BY e.id LIMIT 10000`)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Endpoint, err error) {
-		err = row.Scan(&e.ID, &e.Token, &e.SubscriptionID, &e.OrganizationID, &e.Organization, &e.WebhookID, &e.SecurityType, &e.Policy, &e.Products, &e.RetryPolicy)
+		err = row.Scan(&e.ID, &e.Token, &e.SubscriptionID, &e.OrganizationID, &e.Organization, &e.WebhookID, &e.SecurityType, &e.Policy, &e.Products, &e.RetryPolicy, &e.ChangedAt)
 		return e, err
 	})
 	return list, mapError("list endpoints", err)

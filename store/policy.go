@@ -76,7 +76,7 @@ type FormerDemands struct {
 	OAuth OAuthSettings `json:"oauth,omitzero"`
 	Until time.Time     `json:"until"`
 	// Announced turns the order round: these demands are not former, they are to come. Cybersource is being told of them, and it is not known yet
-	// whether it has taken them over.
+	// whether it has taken them over. They are accepted until Until all the same.
 	Announced bool `json:"announced,omitempty"`
 }
 

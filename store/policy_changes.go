@@ -46,7 +46,7 @@ func (s *Store) RetireStrayOAuthClients(ctx context.Context, subscriptionID int6
 		rows, _ := tx.Query(ctx, `UPDATE oauth_clients c SET retired_at = $1 FROM subscriptions s
 			WHERE c.subscription_id = s.id AND ($3 = 0 OR s.id = $3) AND c.retired_at IS NULL AND c.created_at < $2 AND (s.deleted_at IS NOT NULL
 				OR c.client_id IS DISTINCT FROM s.policy->'oauth'->>'clientId' AND (c.client_id IS DISTINCT FROM s.policy->'former'->'oauth'->>'clientId'
-					OR NOT coalesce((s.policy->'former'->>'announced')::boolean, false) AND (s.policy->'former'->>'until')::timestamptz < $1))
+					OR (s.policy->'former'->>'until')::timestamptz < $1))
 			RETURNING c.id, c.organization_id, c.client_id`, s.now(), madeBefore, subscriptionID)
 		strays, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c OAuthClient, err error) {
 			err = row.Scan(&c.ID, &c.OrganizationID, &c.ClientID)

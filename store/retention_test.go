@@ -282,6 +282,9 @@ func TestWeeksOfRowsOutsideAllPartitionsAreFound(t *testing.T) {
 	for _, days := range []int{-21, -20, 0, 70} {
 		insert(t, s, a.at(monday.AddDate(0, 0, days), event(fmt.Sprint(days), 0)))
 	}
+	if all, err := s.StrayWeeks(t.Context(), time.UnixMilli(1), 50); err != nil || len(all) == 0 {
+		t.Errorf("of all times: %v, %v; want the weeks that hold rows", all, err)
+	}
 	weeks, err := s.StrayWeeks(t.Context(), monday.AddDate(0, 0, -25), 5)
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,9 @@ func (f *filters) dropForeign() {
 	for _, name := range []string{searchParam, productParam, eventTypeParam, statusParam} {
 		f.values.Del(name)
 	}
+	if !f.values.Has(subscriptionParam) {
+		f.subscriptionID = 0 // a search had found it
+	}
 }
 
 func (f *filters) rejected() store.RejectedFilter {

@@ -28,7 +28,7 @@ func (s *Server) confirmDiscard(c echo.Context) error {
 func (s *Server) askDiscard(c echo.Context, status int, r chosenRejected, f *form) error {
 	a := rejected.Ask{
 		Page:   s.page(c, "Discard", crumb("Rejected", r.back("").Href), narrow()),
-		Action: paths.DiscardRejected, Hidden: r.carried(), Title: "This is what happens", Tone: ui.Waiting, What: r.what(), TestID: "discard-form",
+		Action: paths.DiscardRejected, Hidden: r.carried(s.now()), Title: "This is what happens", Tone: ui.Waiting, What: r.what(), TestID: "discard-form",
 		Happens: []string{
 			"They are deleted from quarantine, with their bodies and headers. It cannot be undone, and they can never be judged again.",
 			"The audit log keeps that it was done, by whom, why, and how many they were. The sums of traffic keep counting them.",

@@ -101,8 +101,8 @@ func (r chosenRejected) what() []ui.Pair {
 	return pairs
 }
 
-// carried are the fields by which a form says again what is meant. Times are fixed: what was counted is what is done.
-func (r chosenRejected) carried() []ui.Pair {
+// carried are the fields by which a form says again what is meant. Times are fixed, and an open end becomes now: what was counted is what is done.
+func (r chosenRejected) carried(now time.Time) []ui.Pair {
 	if r.one() {
 		return []ui.Pair{{Name: deliveryParam, Value: r.delivery.ID.String()}}
 	}
@@ -112,10 +112,14 @@ func (r chosenRejected) carried() []ui.Pair {
 			list = append(list, ui.Pair{Name: name, Value: value})
 		}
 	}
+	to := r.to
+	if to.IsZero() {
+		to = now
+	}
 	for _, t := range []struct {
 		name string
 		at   time.Time
-	}{{fromParam, r.from}, {toParam, r.to}} {
+	}{{fromParam, r.from}, {toParam, to}} {
 		if !t.at.IsZero() {
 			list = append(list, ui.Pair{Name: t.name, Value: t.at.UTC().Format(time.RFC3339Nano)})
 		}
@@ -135,7 +139,7 @@ func (r chosenRejected) back(label string) ui.Action {
 // audited is what the audit log keeps of the choice.
 func (r chosenRejected) audited(done int) json.RawMessage {
 	kept := map[string]any{"deliveries": done}
-	for _, p := range r.carried() {
+	for _, p := range r.carried(time.Time{}) {
 		kept[p.Name] = p.Value
 	}
 	raw, err := json.Marshal(kept)
@@ -165,7 +169,7 @@ func (s *Server) newJudgement(c echo.Context) error {
 func (s *Server) askJudgement(c echo.Context, status int, r chosenRejected, f *form) error {
 	a := rejected.Ask{
 		Page:   s.page(c, "Judge again", crumb("Rejected", r.back("").Href), narrow()),
-		Action: paths.Judgements, Hidden: r.carried(), Title: "This is what happens", What: r.what(), TestID: "judge-form",
+		Action: paths.Judgements, Hidden: r.carried(s.now()), Title: "This is what happens", What: r.what(), TestID: "judge-form",
 		Happens: []string{
 			"Each is verified again from the bytes and headers that were kept, with the keys and policies of today, as of the moment at which it arrived.",
 			"Nothing leaves quarantine by it. You see what passes now; releasing it is a second step.",

@@ -352,6 +352,20 @@ func TestInProductionTheSourceIsNamedAndDiscardNeedsAWord(t *testing.T) {
 	}
 }
 
+func TestNoMoreIsDiscardedThanWasCounted(t *testing.T) {
+	t.Parallel()
+	ct := newCourt(t)
+	ct.quarantine(0, 2)
+	form := ct.As(store.RoleAdministrator).Get(paths.DiscardRejected).Wants(http.StatusOK).Form("discard-form").Set(rejected.FieldWhy, "A stranger's.")
+	if status := ct.post(cybs.Key{ID: "key-of-nobody", Secret: cybs.Secret("nobody's")}, 7, 0); status != http.StatusUnauthorized {
+		t.Fatalf("answered %d, want 401", status)
+	}
+	form.Submit().Wants(http.StatusSeeOther).Follow().Says("Discarded 2 rejected deliveries")
+	if n := ct.count("SELECT count(*) FROM deliveries"); n != 1 {
+		t.Errorf("%d are left, want the one that came while the question was open", n)
+	}
+}
+
 func TestJudgementsOfAnotherEnvironmentDoNotExist(t *testing.T) {
 	t.Parallel()
 	ct := newCourt(t)

@@ -108,7 +108,7 @@ func (s *Server) keepChange(ctx context.Context, before, wanted store.Subscripti
 		wanted.Policy.Former = f
 	}
 	if !sameDemands(before, wanted) {
-		wanted.Policy.Former = jobs.DemandsOf(before, jobs.FormerUntil(before.RetryPolicy, s.now()))
+		wanted.Policy.Former = formerDemands(before, jobs.FormerUntil(before.RetryPolicy, s.now()), s.now())
 	}
 	err := s.store.UpdateSubscription(ctx, wanted)
 	if answer != nil {
@@ -119,6 +119,22 @@ func (s *Server) keepChange(ctx context.Context, before, wanted store.Subscripti
 		return err
 	}
 	return s.retireClient(ctx, before, wanted.Policy.Former.Until, audit)
+}
+
+// formerDemands are what was demanded before a change. When an earlier change is still being taken over and asked for no token before, then neither
+// do these: a delivery of then meets them, and so does one of the policy between.
+func formerDemands(before store.Subscription, until, now time.Time) *store.FormerDemands {
+	demands := jobs.DemandsOf(before, until)
+	if f := before.Policy.Former; f != nil && !f.Announced && now.Before(f.Until) {
+		if f.SecurityType == store.SecurityKey {
+			demands.SecurityType, demands.Tokens = f.SecurityType, f.Tokens
+		}
+		demands.Encrypted = demands.Encrypted && f.Encrypted
+		if f.Until.After(until) {
+			demands.Until = f.Until
+		}
+	}
+	return demands
 }
 
 // retireClient ends the client of a subscription at our token server, if it has one, at a time.

@@ -44,7 +44,7 @@ type demand struct {
 // had before, or is about to have.
 func (e *endpoint) demands(now time.Time) []demand {
 	list := []demand{{e.SecurityType, e.Policy.Tokens, e.Policy.Encrypted}}
-	if f := e.Policy.Former; f != nil && (f.Announced || now.Before(f.Until)) {
+	if f := e.Policy.Former; f != nil && now.Before(f.Until) {
 		list = append(list, demand{f.SecurityType, f.Tokens, f.Encrypted})
 	}
 	return list
@@ -104,6 +104,9 @@ func (r *Receiver) admitAgain(d store.Delivery, e *endpoint) (refused rejection,
 		return refused, true
 	}
 	certificate, token := false, false // what it had not passed then
+	if d.ReceivedAt.Before(e.ChangedAt) {
+		certificate, token = true, true // perhaps nobody had asked for them yet
+	}
 	switch d.Reason {
 	case ReasonSourceNotAllowed, ReasonClientCertificateMissing, ReasonClientCertificateInvalid:
 		certificate, token = true, true

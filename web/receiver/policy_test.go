@@ -219,9 +219,20 @@ func TestWhatWasDemandedBeforeIsAcceptedForAWhile(t *testing.T) {
 func TestWhatIsToComeIsAcceptedUntilItIsSettled(t *testing.T) {
 	t.Parallel()
 	d := newHouse(t)
-	d.demand(t, store.SecurityOAuth, store.Policy{Former: &store.FormerDemands{SecurityType: store.SecurityKey, Announced: true}})
+	d.demand(t, store.SecurityOAuth, store.Policy{Former: &store.FormerDemands{SecurityType: store.SecurityKey, Announced: true, Until: time.Now().Add(time.Hour)}})
 	d.open(t)
 	wantStatus(t, d.signed(t, notice{}.body()), http.StatusOK)
+}
+
+func TestWhatIsToComeIsNotAcceptedForEver(t *testing.T) {
+	t.Parallel()
+	d := newHouse(t)
+	d.demand(t, store.SecurityOAuth, store.Policy{Former: &store.FormerDemands{SecurityType: store.SecurityKey, Announced: true, Until: time.Now().Add(-time.Second)}})
+	d.open(t)
+	wantStatus(t, d.signed(t, notice{}.body()), http.StatusUnauthorized)
+	if got := d.only(t); got.Reason != receiver.ReasonTokenMissing {
+		t.Errorf("rejected for %q, want the token missing", got.Reason)
+	}
 }
 
 // wantJudged has all that is in quarantine judged again, once.
