@@ -47,7 +47,7 @@ func (c cluster) defaults() map[string]string {
 		"max_wal_size":       "2GB",
 
 		"max_connections":      "100",
-		"shared_buffers":       fmt.Sprintf("%dMB", min(max(memory/8/mebibyte, 32), 256)),
+		"shared_buffers":       fmt.Sprintf("%dMB", min(max(memory/8/mebibyte, 32), 1024)),
 		"effective_cache_size": fmt.Sprintf("%dMB", max(memory/2/mebibyte, 64)),
 		"random_page_cost":     "1.1", // what serves a small private database is an SSD or memory
 		"jit":                  "off", // compiling costs more than these queries

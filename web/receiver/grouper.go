@@ -41,7 +41,7 @@ func (g *grouper) behind() time.Duration { return time.Duration(g.lag.Load()) }
 
 const (
 	// mostBehind is how far grouping may be behind before commits make way for it.
-	mostBehind = time.Second
+	mostBehind = 1500 * time.Millisecond
 	// longestPause bounds how long a commit makes way: what is answered late is better than what is not answered.
 	longestPause = 20 * time.Millisecond
 )
