@@ -99,13 +99,6 @@ func (h *tortured) backend(t *testing.T) int {
 	return pid
 }
 
-// postgresProcesses are the postmaster and its children.
-func (h *tortured) postgresProcesses(t *testing.T) []int {
-	t.Helper()
-	postmaster := h.postmaster(t)
-	return append([]int{postmaster}, childrenOf(postmaster)...)
-}
-
 func childrenOf(parent int) []int {
 	all, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

@@ -141,14 +141,17 @@ func TestTorturePausedPostgres(t *testing.T) {
 // pausePostgres stops the postmaster and all its children until the returned function is called.
 func (h *tortured) pausePostgres(t *testing.T) (resume func()) {
 	t.Helper()
-	all := h.postgresProcesses(t)
-	send := func(signal syscall.Signal) {
-		for _, pid := range all {
+	send := func(signal syscall.Signal, pids ...int) {
+		for _, pid := range pids {
 			_ = syscall.Kill(pid, signal) // one that has ended meanwhile needs nothing
 		}
 	}
-	send(syscall.SIGSTOP)
-	resume = sync.OnceFunc(func() { send(syscall.SIGCONT) })
+	postmaster := h.postmaster(t)
+	send(syscall.SIGSTOP, postmaster) // first: it must start nobody who would go on
+	wait(t, 50*time.Millisecond) // one being started is listed then
+	children := childrenOf(postmaster)
+	send(syscall.SIGSTOP, children...)
+	resume = sync.OnceFunc(func() { send(syscall.SIGCONT, append(children, postmaster)...) })
 	t.Cleanup(resume)
 	return resume
 }
