@@ -148,7 +148,7 @@ func (h *tortured) pausePostgres(t *testing.T) (resume func()) {
 	}
 	postmaster := h.postmaster(t)
 	send(syscall.SIGSTOP, postmaster) // first: it must start nobody who would go on
-	wait(t, 50*time.Millisecond) // one being started is listed then
+	wait(t, 50*time.Millisecond)      // one being started is listed then
 	children := childrenOf(postmaster)
 	send(syscall.SIGSTOP, children...)
 	resume = sync.OnceFunc(func() { send(syscall.SIGCONT, append(children, postmaster)...) })
