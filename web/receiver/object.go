@@ -17,7 +17,7 @@ type member struct {
 
 // readObject returns the members of an object, none of anything else. It is never nil for an object.
 func readObject(raw []byte) object {
-	raw = trimSpace(raw)
+	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '{' {
 		return nil
 	}
@@ -38,7 +38,7 @@ func readObject(raw []byte) object {
 		}
 		start := end + colon + 1
 		i = valueEnd(raw, start)
-		members = append(members, member{name, trimSpace(raw[start:i])})
+		members = append(members, member{name, bytes.TrimSpace(raw[start:i])})
 	}
 	return members
 }
@@ -72,7 +72,7 @@ func (o object) text(name string) string {
 
 // firstElement is the first value of an array.
 func firstElement(raw []byte) []byte {
-	return trimSpace(raw[1:valueEnd(raw, 1)])
+	return bytes.TrimSpace(raw[1:valueEnd(raw, 1)])
 }
 
 // valueEnd returns where a value ends: at the comma or bracket behind it.
@@ -126,15 +126,3 @@ func unquote(quoted []byte) string {
 	}
 	return s
 }
-
-func trimSpace(raw []byte) []byte {
-	for len(raw) > 0 && isSpace(raw[0]) {
-		raw = raw[1:]
-	}
-	for len(raw) > 0 && isSpace(raw[len(raw)-1]) {
-		raw = raw[:len(raw)-1]
-	}
-	return raw
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

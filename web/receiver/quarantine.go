@@ -2,10 +2,7 @@ package receiver
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"log/slog"
-	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -59,11 +56,9 @@ type countKey struct {
 }
 
 func newQuarantine(cfg Config) *quarantine {
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails since Go 1.24
 	return &quarantine{
 		store: cfg.Store, log: cfg.Log, now: cfg.Now, ofSource: cfg.QuarantineSource, ofEndpoint: cfg.QuarantineEndpoint,
-		writer:  int32(binary.BigEndian.Uint32(random[:]) & math.MaxInt32),
+		writer:  newWriterNumber(),
 		sources: make(map[origin]*Bound), endpoints: make(map[int64]*Bound), counts: make(map[countKey]*store.Unstored),
 	}
 }

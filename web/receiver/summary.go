@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -73,7 +74,7 @@ func dataOf(payload []byte) object {
 	if len(payload) > 0 && payload[0] == '"' {
 		var inner string
 		if json.Unmarshal(payload, &inner) == nil && json.Valid([]byte(inner)) {
-			payload = trimSpace([]byte(inner))
+			payload = bytes.TrimSpace([]byte(inner))
 		}
 	}
 	if len(payload) > 0 && payload[0] == '[' {

@@ -2,10 +2,7 @@ package receiver
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -38,9 +35,7 @@ type answerKey struct {
 }
 
 func newTally(cfg Config) *tally {
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails since Go 1.24
-	return &tally{store: cfg.Store, log: cfg.Log, writer: int32(binary.BigEndian.Uint32(random[:]) & math.MaxInt32), answers: make(map[answerKey]int64)}
+	return &tally{store: cfg.Store, log: cfg.Log, writer: newWriterNumber(), answers: make(map[answerKey]int64)}
 }
 
 // answer counts one answer.

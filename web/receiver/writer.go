@@ -63,12 +63,17 @@ func (w *writer) start() {
 	w.mu.Lock()
 	w.closed = false
 	w.mu.Unlock()
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails since Go 1.24
-	first := int32(binary.BigEndian.Uint32(random[:]) & (math.MaxInt32 >> 1))
+	first := newWriterNumber()
 	for i := range w.loops {
 		w.running.Go(func() { w.loop(first + int32(i)) }) //nolint:gosec // a handful of writers
 	}
+}
+
+// newWriterNumber tells writers of all processes apart, by chance; there is room for the few that count on from it.
+func newWriterNumber() int32 {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails since Go 1.24
+	return int32(binary.BigEndian.Uint32(random[:]) & (math.MaxInt32 >> 1))
 }
 
 // stop takes nothing more, and waits until what waits is committed.
