@@ -12,13 +12,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Prefix is where Handler expects to be mounted.
@@ -83,30 +84,52 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", a.contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", a.etag)
 	if r.URL.Path == a.url {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
 		h.Set("Cache-Control", "no-cache")
 	}
-	if r.Header.Get("If-None-Match") == a.etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	body := a.body
+	body, etag := a.body, a.etag
 	if a.gzipped != nil {
 		h.Set("Vary", "Accept-Encoding")
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if takesGzip(r) {
 			h.Set("Content-Encoding", "gzip")
-			body = a.gzipped
+			body, etag = a.gzipped, gzipTag(a.etag)
 		}
 	}
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(body) // the browser is gone; there is nobody to tell
-	}
+	h.Set("ETag", etag)
+	// ServeContent answers HEAD, ranges and If-None-Match as RFC 9110 says.
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
+
+// takesGzip reports whether the client accepts gzip; "gzip;q=0" refuses it.
+func takesGzip(r *http.Request) bool {
+	accepted := false
+	for _, header := range r.Header.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(header, ",") {
+			coding, weight, _ := strings.Cut(part, ";")
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding != "gzip" && coding != "*" {
+				continue
+			}
+			accepted = !isZero(weight)
+			if coding == "gzip" {
+				return accepted
+			}
+		}
+	}
+	return accepted
+}
+
+// isZero reports whether a weight such as "q=0.000" is zero.
+func isZero(weight string) bool {
+	name, value, found := strings.Cut(strings.ReplaceAll(weight, " ", ""), "=")
+	q, err := strconv.ParseFloat(value, 64)
+	return found && strings.EqualFold(name, "q") && err == nil && q <= 0
+}
+
+// gzipTag is the ETag of the compressed form: two forms of a file are two representations.
+func gzipTag(etag string) string { return strings.TrimSuffix(etag, `"`) + `-gzip"` }
 
 // buildAssets panics when an embedded file cannot be read, which the compiler has
 // already excluded.

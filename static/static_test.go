@@ -103,6 +103,17 @@ func TestGzipIsTheSameFile(t *testing.T) {
 	if string(got) != plain.Body.String() {
 		t.Error("the packed file differs from the plain one")
 	}
+	if packed.Header().Get("ETag") == plain.Header().Get("ETag") {
+		t.Error("two forms of the file have one ETag")
+	}
+	for _, refused := range []string{"", "identity", "gzip;q=0", "gzip; q=0.000, *", "br", "*;q=0"} {
+		if got := get(t, http.MethodGet, URL("app.css"), "Accept-Encoding", refused).Header().Get("Content-Encoding"); got != "" {
+			t.Errorf("Accept-Encoding %q is answered with %q", refused, got)
+		}
+	}
+	if part := get(t, http.MethodGet, URL("app.css"), "Range", "bytes=0-9"); part.Code != http.StatusPartialContent || part.Body.Len() != 10 {
+		t.Errorf("a range: got %d with %d bytes", part.Code, part.Body.Len())
+	}
 	if font := get(t, http.MethodGet, URL("inter-latin-wght-normal.woff2"), "Accept-Encoding", "gzip"); font.Header().Get("Content-Encoding") != "" {
 		t.Error("a font, which is packed already, was packed again")
 	}
@@ -113,6 +124,11 @@ func TestHeadAndNotModified(t *testing.T) {
 	head := get(t, http.MethodHead, URL("app.js"))
 	if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") == "0" {
 		t.Errorf("HEAD: got %d with %d bytes", head.Code, head.Body.Len())
+	}
+	for _, tag := range []string{head.Header().Get("ETag"), "W/" + head.Header().Get("ETag"), `"other", ` + head.Header().Get("ETag"), "*"} {
+		if again := get(t, http.MethodGet, URL("app.js"), "If-None-Match", tag); again.Code != http.StatusNotModified {
+			t.Errorf("If-None-Match %s: got %d, want 304", tag, again.Code)
+		}
 	}
 	again := get(t, http.MethodGet, URL("app.js"), "If-None-Match", head.Header().Get("ETag"))
 	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {

@@ -82,6 +82,7 @@ type Server struct {
 	retention        time.Duration
 
 	echo        *echo.Echo
+	handler     http.Handler // echo, compressed
 	sessions    *sessionStore
 	sameOrigins *http.CrossOriginProtection
 	passwords   *passwords
@@ -125,6 +126,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("build console: %w", err)
 	}
 	s.echo = s.routes(cfg.TrustedProxies)
+	if s.handler, err = compress(s.echo); err != nil {
+		return nil, fmt.Errorf("build console: %w", err)
+	}
 	return s, nil
 }
 
@@ -155,7 +159,7 @@ func (cfg Config) check() (*url.URL, error) {
 }
 
 // Handler is the console as a handler.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Start begins to listen for changes, by which live pages refresh. It returns at once.
 func (s *Server) Start(ctx context.Context) error { return s.live.start(ctx) }
