@@ -65,6 +65,7 @@ const (
 	sealCredentials = "organizations.secret"
 	sealSignature   = "signature_keys.key"
 	sealMLE         = "mle_keys.private_key"
+	sealForms       = "kept_forms.content"
 )
 
 // tokenPurpose separates the keys that sign tokens from those that seal.
@@ -83,7 +84,7 @@ func NewSealer(keys ...SealingKey) (*Sealer, error) {
 			s.newest = id
 		}
 		s.keys[id] = k
-		for _, purpose := range []string{sealBodies, sealCredentials, sealSignature, sealMLE} {
+		for _, purpose := range []string{sealBodies, sealCredentials, sealSignature, sealMLE, sealForms} {
 			aead, err := deriveAEAD(k, purpose)
 			if err != nil {
 				return nil, err

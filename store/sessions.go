@@ -64,10 +64,13 @@ func (s *Store) DeleteSession(ctx context.Context, idHash []byte) error {
 }
 
 // DeleteExpiredSessions removes sessions that have expired and returns how many those were. It also forgets failed sign-ins of
-// more than a day ago, which lock nobody any more.
+// more than a day ago, which lock nobody any more, and what was typed into forms that nobody came back to.
 func (s *Store) DeleteExpiredSessions(ctx context.Context) (int64, error) {
 	if _, err := s.pool.Exec(ctx, "DELETE FROM sign_in_failures WHERE last_at < $1", s.now().Add(-24*time.Hour)); err != nil {
 		return 0, mapError("forget failed sign-ins", err)
+	}
+	if _, err := s.pool.Exec(ctx, "DELETE FROM kept_forms WHERE expires_at <= $1", s.now()); err != nil {
+		return 0, mapError("delete expired forms", err)
 	}
 	tag, err := s.pool.Exec(ctx, "DELETE FROM sessions WHERE expires_at <= $1", s.now())
 	return tag.RowsAffected(), mapError("delete expired sessions", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/views/subscriptions"
 )
 
 // visit is what a request's session says of who asks. It is the one thing kept by c.Set; the accessors are below.
@@ -131,6 +132,10 @@ func (s *Server) requireUser(next echo.HandlerFunc) echo.HandlerFunc {
 		then := ""
 		if c.Request().Method == http.MethodGet && !s.partial(c) && c.Request().URL.Path != paths.Overview {
 			then = c.Request().URL.RequestURI()
+		}
+		// htmx sends whole forms only to preview what they do; its other posts hold nothing that somebody typed.
+		if c.Request().Method == http.MethodPost && (!s.partial(c) || c.Request().PostForm.Get(subscriptions.FieldIntent) == subscriptions.IntentPreview) {
+			then = s.keepForm(c)
 		}
 		to := paths.SignInThen(then)
 		if fromHTMX(c) {

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"crypto/rand"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,10 +39,38 @@ func (s *Server) csrf(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := r.ParseForm(); err != nil {
 			return badForm(err)
 		}
-		want, got := csrfToken(mustVisit(c).session.ID), r.PostForm.Get(ui.CSRFField)
-		if subtle.ConstantTimeCompare([]byte(want), []byte(got)) != 1 {
-			return userError(http.StatusForbidden, "This form is no longer valid. Reload the page and try again.", errBadToken)
+		got, readable := readFormToken(r.PostForm.Get(ui.CSRFField))
+		if !readable || subtle.ConstantTimeCompare(csrfSecret(mustVisit(c).session.ID), got.secret) != 1 {
+			return s.refuseOldForm(c)
 		}
 		return next(c)
 	}
+}
+
+// formToken is what a form carries: the secret of its session, and sealed for whom the form was made. The second outlives the
+// session: it lets the answers be kept for that person alone.
+type formToken struct {
+	secret []byte
+	user   []byte // empty in a form for somebody not signed in
+}
+
+// text is the token as a form has it. The secret is masked with random bytes, differently each time: compression would otherwise
+// give it away, a byte at a time, to somebody who can choose a part of the page (BREACH).
+func (t formToken) text() string {
+	pad := make([]byte, csrfBytes, 2*csrfBytes+len(t.user))
+	_, _ = rand.Read(pad) // crypto/rand.Read never fails since Go 1.24
+	masked := make([]byte, csrfBytes)
+	subtle.XORBytes(masked, pad, t.secret)
+	return base64.RawURLEncoding.EncodeToString(append(append(pad, masked...), t.user...))
+}
+
+// readFormToken undoes text.
+func readFormToken(text string) (formToken, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) < 2*csrfBytes {
+		return formToken{}, false
+	}
+	t := formToken{secret: make([]byte, csrfBytes), user: raw[2*csrfBytes:]}
+	subtle.XORBytes(t.secret, raw[:csrfBytes], raw[csrfBytes:2*csrfBytes])
+	return t, true
 }

@@ -114,6 +114,7 @@ func explain(err error) (int, problem.Problem) {
 		apiErr   *cybs.APIError
 		tooLarge *http.MaxBytesError
 		role     *roleError
+		oldForm  *oldFormError
 		purged   *store.PurgedError
 	)
 	switch {
@@ -125,6 +126,8 @@ func explain(err error) (int, problem.Problem) {
 			Text:    fmt.Sprintf("You are %s; this is for an %s. An administrator can change your role on the Team page.", withArticle(role.has), role.needed),
 			Actions: []ui.Action{{Label: "See who is on the team", Href: paths.Team}},
 		}
+	case errors.As(err, &oldForm):
+		return http.StatusForbidden, oldFormProblem(oldForm)
 	case errors.As(err, &httpErr):
 		return httpErr.Code, problemOf(httpErr)
 	case errors.As(err, &purged):
@@ -143,6 +146,15 @@ func explain(err error) (int, problem.Problem) {
 		return http.StatusServiceUnavailable, problem.Problem{Title: "This took too long", Text: "It was given up after 30 seconds. Look whether it was done before you try again."}
 	}
 	return http.StatusInternalServerError, brokenProblem()
+}
+
+func oldFormProblem(e *oldFormError) problem.Problem {
+	p := problem.Problem{Kind: ui.NotAllowed, Title: "Nothing was changed", Text: "This form is no longer valid. Reload the page and try again."}
+	if e.kept != "" {
+		p.Text = "You have signed in again since this form was opened, so it is no longer valid. Reload the page and try again. What you typed is kept: you can also go on with it."
+		p.Actions = []ui.Action{{Label: "Go on with what you typed", Href: e.kept, Kind: ui.Primary}}
+	}
+	return p
 }
 
 func withArticle(r store.Role) string {

@@ -20,6 +20,8 @@ type form struct {
 	values url.Values
 	order  []string
 	errors map[string]string
+	// resumed says that the form was only opened again after its session had ended: it shows what was typed, and nothing is done.
+	resumed bool
 }
 
 // parseForm reads the body of a POST. Its error is a page, not a field.
@@ -28,7 +30,13 @@ func parseForm(c echo.Context) (*form, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, badForm(err)
 	}
-	return &form{values: r.PostForm, errors: map[string]string{}}, nil
+	f := &form{values: r.PostForm, errors: map[string]string{}}
+	if f.resumed = f.has(resumeField); f.resumed {
+		for _, name := range f.values[keptOutField] {
+			f.fail(name, "This was not kept when your session ended. Type it again.")
+		}
+	}
+	return f, nil
 }
 
 // emptyForm is for a page that shows a form for the first time.
@@ -54,14 +62,17 @@ func (f *form) fail(name, text string) {
 }
 
 // ok reports whether no field is wrong.
-func (f *form) ok() bool { return len(f.errors) == 0 }
+func (f *form) ok() bool { return len(f.errors) == 0 && !f.resumed }
 
 // problem is what is wrong with a field, or "".
 func (f *form) problem(name string) string { return f.errors[name] }
 
 // summary lists what is wrong, in the order it was found, for ui.ErrorSummary.
 func (f *form) summary() []ui.FieldError {
-	list := make([]ui.FieldError, 0, len(f.order))
+	list := make([]ui.FieldError, 0, len(f.order)+1)
+	if f.resumed {
+		list = append(list, ui.FieldError{Text: "Your session had ended before this form was sent, so nothing was saved. Look at your answers and send them now."})
+	}
 	for _, name := range f.order {
 		list = append(list, ui.FieldError{FieldID: name, Text: f.errors[name]})
 	}

@@ -63,13 +63,17 @@ func (s *Server) barePage(c echo.Context, title string) layout.Page {
 	return p
 }
 
-// formToken is the CSRF token of the session; a browser that has no cookie of ours yet gets one with the page.
+// formToken is the CSRF token of the session for this answer; a browser that has no cookie of ours yet gets one with the page.
 func (s *Server) formToken(c echo.Context, v *visit) string {
 	if v.session.IsNew && cookieID(c.Request(), s.sessions.name) == "" && !c.Response().Committed && !strings.Contains(c.Response().Header().Get("Set-Cookie"), s.sessions.name+"=") {
 		// Nothing is stored for somebody not signed in: this only sends the cookie, and cannot fail.
 		_ = v.session.Save(c.Request(), c.Response())
 	}
-	return csrfToken(v.session.ID)
+	t := formToken{secret: csrfSecret(v.session.ID)}
+	if v.signedIn() {
+		t.user = s.store.SealFormUser(v.user.ID, t.secret)
+	}
+	return t.text()
 }
 
 func (s *Server) fillOrganizations(c echo.Context, p *layout.Page) {

@@ -125,6 +125,7 @@ func (s *Server) administerRoutes(in table) {
 	in.post(paths.DisableMember, s.disableMember, administrator)
 	in.post(paths.EnableMember, s.enableMember, administrator)
 
+	in.get(paths.KeptForm, s.showKeptForm)
 	in.get(paths.Password, s.showPassword)
 	in.post(paths.Password, s.updatePassword)
 }

@@ -181,10 +181,13 @@ func hashID(id string) []byte {
 	return sum[:]
 }
 
-// csrfToken is derived from the session id, which only its browser and we know: nothing needs to be stored for it, and a
+// csrfBytes is the length of csrfSecret.
+const csrfBytes = sha256.Size
+
+// csrfSecret is derived from the session id, which only its browser and we know: nothing needs to be stored for it, and a
 // form outlives a session that ends under it, to be told so instead of being refused.
-func csrfToken(sessionID string) string {
+func csrfSecret(sessionID string) []byte {
 	mac := hmac.New(sha256.New, []byte(sessionID))
 	mac.Write([]byte("switchboard csrf"))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return mac.Sum(nil)
 }

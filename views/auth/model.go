@@ -1,6 +1,10 @@
 package auth
 
 import (
+	"strings"
+
+	"github.com/a-h/templ"
+
 	"github.com/switchboardhq/switchboard/views/layout"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
@@ -38,4 +42,34 @@ type Password struct {
 	Email                    string
 	Current, Password, Again ui.Field
 	Errors                   []ui.FieldError
+}
+
+// Kept is the page that gives back what was typed into a form before its session ended.
+type Kept struct {
+	Frame layout.Page
+	// Action takes the answers.
+	Action string
+	// Fields are sent; Answers are the same for people to read.
+	Fields  []KeptField
+	Answers []ui.Pair
+	// Left names what was not kept: passwords and keys.
+	Left []string
+	// Resume says that the form is opened again first; without it, the answers are sent and done at once.
+	Resume bool
+	Cancel string
+}
+
+// KeptField is one name and value of a form.
+type KeptField struct{ Name, Value string }
+
+func (k Kept) leftSentence() string {
+	return "Not kept, because it is secret: " + strings.Join(k.Left, ", ") + ". You will be asked for it again."
+}
+
+func (k Kept) submit() ui.Action {
+	a := ui.Action{Label: "Send it now", Kind: ui.Primary, Attrs: templ.Attributes{"data-testid": "kept-submit"}}
+	if k.Resume {
+		a.Label = "Open the form again"
+	}
+	return a
 }

@@ -21,6 +21,8 @@ const (
 	Preferences = "/preferences"
 	Styleguide  = "/styleguide"
 	Password    = "/password" // one's own
+	// KeptForm gives back what was typed into a form that arrived after its session had ended.
+	KeptForm = "/kept/:id"
 
 	Subscriptions          = "/subscriptions"
 	NewSubscription        = "/subscriptions/new"
@@ -83,6 +85,9 @@ func SetUpWith(token string) string { return fill(SetUp, token) }
 
 // SignInThen is the sign-in page that leads on to next afterwards; next is a local path.
 func SignInThen(next string) string { return With(SignIn, "next", next) }
+
+// ShowKeptForm is the page that gives back what was typed into one form.
+func ShowKeptForm(id string) string { return fill(KeptForm, id) }
 
 // ShowSubscription is the page of one subscription.
 func ShowSubscription(id int64) string { return fillID(Subscription, id) }
