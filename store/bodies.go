@@ -38,7 +38,7 @@ func (s *Store) openBody(id ID, sealed []byte) ([]byte, error) {
 	}
 	body, err := s.bodies.decoder.DecodeAll(compressed, nil)
 	if err != nil {
-		return nil, fmt.Errorf("decompress body of delivery %s: %w", id, err)
+		return nil, fmt.Errorf("decompress body of delivery %s: %w: %w", id, ErrSealBroken, err)
 	}
 	return body, nil
 }

@@ -21,6 +21,20 @@ func (s *Store) ListUnexplained(ctx context.Context, limit int) ([]Delivery, err
 	return list, mapError("list unexplained deliveries", err)
 }
 
+// ListUnexplainedIDs returns the ids of what ListUnexplained returns, for when one of the rows cannot be read.
+func (s *Store) ListUnexplainedIDs(ctx context.Context, limit int) ([]ID, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT id FROM deliveries WHERE verdict = 'rejected' AND explain_rung = '' ORDER BY id LIMIT $1", limit)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[ID])
+	return ids, mapError("list ids of unexplained deliveries", err)
+}
+
+// GetUnexplained is ListUnexplained of one delivery. ErrNotFound when it is gone.
+func (s *Store) GetUnexplained(ctx context.Context, id ID) (Delivery, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+", body FROM deliveries WHERE id = $1", id)
+	d, err := pgx.CollectExactlyOneRow(rows, s.scanDeliveryWithBody)
+	return d, mapError("get unexplained delivery "+id.String(), err)
+}
+
 // InsertExplanations keeps explanations with their deliveries. One that was explained meanwhile keeps its first explanation, and one
 // that is gone is no error.
 func (s *Store) InsertExplanations(ctx context.Context, found map[ID]Explanation) error {

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Description is what a verified delivery's body says, as GroupNext's caller read it.
@@ -32,49 +31,43 @@ type Description struct {
 // extends their notifications, all in one transaction of a few round trips,
 // however many they are. It returns how many it took: fewer than limit means that
 // nothing waits. Replicas may call it at the same time: they take turns, so that deliveries are grouped in order of arrival whoever
-// does it. A delivery whose payload Postgres refuses is grouped without payload.
+// does it. A delivery whose payload Postgres refuses is grouped without payload; one that cannot be grouped at all is set apart (ListUngrouped), and
+// the others go on.
 func (s *Store) GroupNext(ctx context.Context, limit int, describe func(Delivery) Description) (int, error) {
-	n, err := s.groupBatch(ctx, limit, describe)
-	if !isRefused(err) {
-		return n, err
-	}
-	// One row of the batch is refused. Alone, each shows whether it is the one.
-	for taken := range limit {
-		n, err := s.groupBatch(ctx, 1, describe)
-		if isRefused(err) {
-			n, err = s.groupBatch(ctx, 1, func(d Delivery) Description {
-				described := describe(d)
-				described.Payload = nil
-				return described
-			})
+	total := 0
+	for size := limit; ; size = min(2*size, limit-total) {
+		taken, err := s.groupBatch(ctx, size, describe)
+		for ; size > 1 && (IsDataError(err) || isTooSlow(err)); taken, err = s.groupBatch(ctx, size, describe) {
+			size /= 2 // one row of the batch is refused: the smaller the batch, the more of the others go on
 		}
-		if err != nil || n == 0 {
-			return taken, err
+		if IsDataError(err) && len(taken) == 1 {
+			err = s.groupAlone(ctx, taken[0], describe)
 		}
-	}
-	return limit, nil
-}
-
-// isRefused tells a database that refuses a value, or cannot work with it (SQLSTATE class 54: too long, too deep), from one that is away.
-func isRefused(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.Is(err, ErrInvalid) || errors.As(err, &pgErr) && pgErr.Code[:2] == "54"
-}
-
-func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Delivery) Description) (int, error) {
-	taken := 0
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		deliveries, err := s.takeUngrouped(ctx, tx, limit)
 		if err != nil {
-			return err
+			return total, err
 		}
-		if taken = len(deliveries); taken == 0 {
-			return nil
+		if total += len(taken); len(taken) < size || total >= limit {
+			return total, nil
+		}
+	}
+}
+
+// groupBatch returns what it took also when that could not be grouped.
+func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Delivery) Description) (taken []ID, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("group deliveries: %T while working on one of them", p) // and no other is kept waiting for it
+		}
+	}()
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		var deliveries []Delivery
+		if taken, deliveries, err = s.takeUngrouped(ctx, tx, limit); err != nil || len(deliveries) == 0 {
+			return err
 		}
 		if err := policiesThen(ctx, tx, deliveries); err != nil {
 			return err
 		}
-		items := make([]*described, taken)
+		items := make([]*described, len(deliveries))
 		for i, d := range deliveries {
 			items[i] = &described{Delivery: d, Description: describe(d)}
 		}
@@ -98,8 +91,7 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 
 // takeUngrouped waits for its turn and takes what waits, oldest first. What is taken has its notification before another replica takes more:
 // a retry that came after its first attempt is grouped after it, and finds it. A replica that stops in its turn loses it after a while.
-func (s *Store) takeUngrouped(ctx context.Context, tx pgx.Tx, limit int) ([]Delivery, error) {
-	var taken []ID
+func (s *Store) takeUngrouped(ctx context.Context, tx pgx.Tx, limit int) (taken []ID, list []Delivery, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue("SELECT pg_advisory_xact_lock(hashtext('switchboard grouping')), set_config('idle_in_transaction_session_timeout', '20s', true)")
 	// A statement of its own: it must see what was committed while the first one waited. The array is made once; an IN may be asked for each row, and
@@ -110,13 +102,13 @@ func (s *Store) takeUngrouped(ctx context.Context, tx pgx.Tx, limit int) ([]Deli
 		return err
 	})
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil || len(taken) == 0 {
-		return nil, mapError("take deliveries to group", err)
+		return nil, nil, mapError("take deliveries to group", err)
 	}
 	// With lowest and highest id Postgres leaves out all other partitions; with the array alone it looks into each of them for each id.
 	slices.SortFunc(taken, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 	rows, _ := tx.Query(ctx, "SELECT "+deliverySelect+", body FROM deliveries WHERE id = ANY ($1) AND id BETWEEN $2 AND $3 ORDER BY id", taken, taken[0], taken[len(taken)-1])
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) { return s.scanDeliveryWithBody(row) })
-	return list, mapError("read deliveries to group", err)
+	list, err = pgx.CollectRows(rows, s.scanDeliveryWithBody)
+	return taken, list, mapError("read deliveries to group", err)
 }
 
 // described is a delivery with what it says.

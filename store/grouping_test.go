@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -330,10 +331,12 @@ func TestGroupingThatFailsLeavesItsDeliveriesWaiting(t *testing.T) {
 	s := storetest.New(t)
 	a := newArrivals(t, s)
 	insert(t, s, a.at(monday))
-	func() {
-		defer func() { _ = recover() }() // what a crash in between is
-		_, _ = s.GroupNext(t.Context(), 10, func(store.Delivery) store.Description { panic("crash") })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = s.GroupNext(t.Context(), 10, func(store.Delivery) store.Description { runtime.Goexit(); return store.Description{} }) // what a crash in between is
 	}()
+	<-ended
 	if n := group(t, s, describe); n != 1 {
 		t.Errorf("took %d after a crash, want 1", n)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -43,7 +44,26 @@ func takeTurn(ctx context.Context, tx pgx.Tx, id int64) (Judgement, error) {
 
 // JudgeNext judges up to limit deliveries of a judgement, oldest first, and reports whether more are left. Nothing else is changed by it: the
 // deliveries keep their verdicts. Processes may call it at the same time, and what a crash leaves the next call finds.
+//
+// A delivery whose new verdict the database refuses is kept as not judged.
 func (s *Store) JudgeNext(ctx context.Context, id int64, limit int, judge func(Delivery) Judged) (more bool, err error) {
+	return isolateNext(limit, judge, func(limit int, judge func(Delivery) Judged) (bool, error) { return s.judgePart(ctx, id, limit, judge) })
+}
+
+// isolateNext does the next part of a judgement. Where that ends in a data error it does fewer deliveries at a time, and the one that causes it as one that
+// cannot be judged.
+func isolateNext(limit int, judge func(Delivery) Judged, do func(limit int, judge func(Delivery) Judged) (more bool, err error)) (more bool, err error) {
+	more, err = do(limit, judge)
+	for ; limit > 1 && IsDataError(err) && !errors.Is(err, ErrNotFound); more, err = do(limit, judge) {
+		limit /= 2
+	}
+	if !IsDataError(err) || errors.Is(err, ErrNotFound) {
+		return more, err
+	}
+	return do(1, func(Delivery) Judged { return Judged{Outcome: OutcomeNotJudged} })
+}
+
+func (s *Store) judgePart(ctx context.Context, id int64, limit int, judge func(Delivery) Judged) (more bool, err error) {
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
 		j, err := takeTurn(ctx, tx, id)
 		if err != nil || j.State != StateJudging {

@@ -40,8 +40,14 @@ func (s *Store) AskRelease(ctx context.Context, id int64, userID int64, actor, w
 // ReleaseNext releases up to limit deliveries of a judgement, oldest first, and reports whether more are left. Each is judged once more in the
 // transaction that releases it: what does not pass stays where it is. What passes becomes verified, keeps the verdict of its arrival in
 // released_deliveries, and waits for GroupNext like any other. Sums of traffic stay: they say what was found at arrival. It may be called twice,
-// and by several processes at the same time.
+// and by several processes at the same time. What the database refuses to release stays where it is, too.
 func (s *Store) ReleaseNext(ctx context.Context, id int64, limit int, judge func(Delivery) Judged) (more bool, err error) {
+	return isolateNext(limit, judge, func(limit int, judge func(Delivery) Judged) (bool, error) {
+		return s.releasePart(ctx, id, limit, judge)
+	})
+}
+
+func (s *Store) releasePart(ctx context.Context, id int64, limit int, judge func(Delivery) Judged) (more bool, err error) {
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
 		j, err := takeTurn(ctx, tx, id)
 		if err != nil || j.State != StateReleasing {

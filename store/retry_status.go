@@ -130,18 +130,14 @@ func (s *Store) advance(ctx context.Context, now time.Time, limit int) (found, m
 			return mapError("look for notifications whose retry is late", err)
 		}
 		organizations := make(map[int64]bool)
-		rows, _ = tx.Query(ctx, advanceSQL, ids, now)
-		var organization int64
-		var elsewhere bool
-		_, err = pgx.ForEachRow(rows, []any{&organization, &elsewhere}, func() error {
-			if elsewhere {
-				moved++
-				organizations[organization] = true
-			}
-			return nil
+		err = Isolate(ids, func(part []ID) error {
+			return inSavepoint(ctx, tx, func(tx pgx.Tx) error { return moveOn(ctx, tx, part, now, organizations, &moved) })
+		}, func(id ID, _ error) error { // nothing can be expected of it any more, and the others go on
+			_, err := tx.Exec(ctx, "UPDATE notifications SET due_at = NULL WHERE id = $1", id)
+			return mapError("leave notification "+id.String()+" where it stands", err)
 		})
 		if err != nil {
-			return mapError("move notifications on", err)
+			return err
 		}
 		for _, id := range sortedKeys(organizations) {
 			if err := notify(ctx, tx, TopicNotifications, id); err != nil {
@@ -154,6 +150,28 @@ func (s *Store) advance(ctx context.Context, now time.Time, limit int) (found, m
 		return 0, 0, err
 	}
 	return found, moved, nil
+}
+
+// moveOn works out where notifications stand now, and adds to what has changed.
+func moveOn(ctx context.Context, tx pgx.Tx, ids []ID, now time.Time, organizations map[int64]bool, moved *int) error {
+	rows, _ := tx.Query(ctx, advanceSQL, ids, now)
+	var organization int64
+	var elsewhere bool
+	var changed []int64
+	_, err := pgx.ForEachRow(rows, []any{&organization, &elsewhere}, func() error {
+		if elsewhere {
+			changed = append(changed, organization)
+		}
+		return nil
+	})
+	if err != nil {
+		return mapError("move notifications on", err)
+	}
+	*moved += len(changed)
+	for _, id := range changed {
+		organizations[id] = true
+	}
+	return nil
 }
 
 // policiesThen gives every delivery that was not answered 200 the retry policy of its subscription at that time.

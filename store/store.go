@@ -52,6 +52,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	// UTC sessions make what timestamps print as independent of the server's own zone.
 	poolConfig.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	poolConfig.ConnConfig.RuntimeParams["application_name"] = "switchboard"
+	// Go's strings are UTF-8, whatever the role or the database prefers.
+	poolConfig.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -58,6 +59,13 @@ func (s *Server) showDelivery(c echo.Context) error {
 	}
 	if d.Verdict == store.Rejected {
 		return c.Redirect(http.StatusSeeOther, paths.ShowRejected(id.String()))
+	}
+	apart, err := s.store.ListUngrouped(c.Request().Context(), []int64{d.OrganizationID})
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(apart, func(u store.Ungrouped) bool { return u.DeliveryID == id }) {
+		return c.Redirect(http.StatusSeeOther, paths.Ungrouped+"#delivery-"+id.String())
 	}
 	return c.Redirect(http.StatusSeeOther, paths.With(paths.ShowNotificationTab(d.NotificationID.String(), deliveriesTab), deliveryParam, id.String()))
 }

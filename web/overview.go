@@ -50,6 +50,8 @@ type house struct {
 	recent        []store.Notification
 	keys          []store.SignatureKey
 	outages       []store.Outage
+	ungrouped     []store.Ungrouped
+	counted       int64 // rejected deliveries of a day that were only counted
 	schema        int64
 	now           time.Time
 }
@@ -134,6 +136,12 @@ func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64) (house
 	if h.outages, err = s.store.ListOutages(ctx, h.now.Add(-24*time.Hour), time.Time{}); err != nil {
 		return h, err
 	}
+	if h.ungrouped, err = s.store.ListUngrouped(ctx, ids); err != nil {
+		return h, err
+	}
+	if h.counted, err = s.store.RejectedUnstored(ctx, store.RejectedFilter{Organizations: ids, From: h.now.Add(-24 * time.Hour)}); err != nil {
+		return h, err
+	}
 	h.schema, err = s.store.SchemaVersion(ctx)
 	return h, err
 }
@@ -190,6 +198,7 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 	n := overview.Now{
 		Clock: clock, Tiles: h.tiles(clock), Chart: h.chart(r, clock), SubscriptionsHref: paths.Subscriptions,
 		RejectedHref: paths.With(paths.Rejected, fromParam, dayRange), RecentHref: paths.Notifications, Keys: h.endingKeys(), Outages: h.outageLines(),
+		Ungrouped: h.ungroupedLine(), Counted: countedText(h.counted),
 		Build: []ui.Pair{
 			{Name: "Version", Value: orWord(s.version, "development")},
 			{Name: "Environment", Value: s.environment},
@@ -260,6 +269,17 @@ func (h house) tiles(clock ui.Clock) []ui.StatTile {
 		})
 	}
 	return tiles
+}
+
+// countedText says that rejected deliveries were not kept, so that nobody looks for them in the list.
+func countedText(n int64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 of them was only counted: too many came to keep them all"
+	}
+	return ui.CountText(n, 0) + " of them were only counted: too many came to keep them all"
 }
 
 // briefly writes a bound of the histogram of answer times.

@@ -65,6 +65,7 @@ func (s *Server) watchRoutes(in table) {
 	in.get(paths.Rejected, s.listRejected)
 	in.get(paths.RejectedDelivery, s.showRejected)
 	s.judgementRoutes(in)
+	in.get(paths.Ungrouped, s.listUngrouped)
 	in.get(paths.Delivery, s.showDelivery)
 	in.get(paths.DeliveryBody, s.downloadBody)
 }

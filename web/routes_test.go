@@ -20,10 +20,11 @@ func signedInPages(srv *webtest.Server) map[string]store.Role {
 		paths.ShowOrganization(srv.Organization.ID):   store.RoleViewer,
 		paths.NewOrganization:                         store.RoleAdministrator,
 		paths.EditOrganizationOf(srv.Organization.ID): store.RoleAdministrator,
-		paths.Team:                   store.RoleViewer,
-		paths.NewMember:              store.RoleAdministrator,
-		paths.ShowMember(someone.ID): store.RoleAdministrator,
-		paths.Password:               store.RoleViewer,
+		paths.Ungrouped:                               store.RoleViewer,
+		paths.Team:                                    store.RoleViewer,
+		paths.NewMember:                               store.RoleAdministrator,
+		paths.ShowMember(someone.ID):                  store.RoleAdministrator,
+		paths.Password:                                store.RoleViewer,
 	}
 }
 

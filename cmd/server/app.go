@@ -147,7 +147,13 @@ func (a *app) checkReady(ctx context.Context) error {
 	if !a.ready.Load() {
 		return errNotReady
 	}
-	return a.store.CheckWritable(ctx)
+	if err := a.store.CheckWritable(ctx); err != nil {
+		return err
+	}
+	if err := a.receiver.CheckGrouping(); err != nil {
+		return ops.Reason(err.Error())
+	}
+	return nil
 }
 
 // startStore opens the database, brings it to this program's schema and opens the store on it.

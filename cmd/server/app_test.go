@@ -136,6 +136,19 @@ func TestUnreachableDatabaseIsNamedWithoutItsPassword(t *testing.T) {
 	}
 }
 
+func TestDatabaseThatCannotHoldEveryCharacterIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"SQL_ASCII", "LATIN1"} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			got := failsWith(t, withDatabase(t, env{"DATABASE_URL": storetest.DatabaseEncoded(t, encoding)}))
+			if !strings.Contains(got, "DATABASE_URL") || !strings.Contains(got, "encoding "+encoding) || !strings.Contains(got, "ENCODING 'UTF8'") {
+				t.Errorf("error = %q, want one that names the encoding and what to do", got)
+			}
+		})
+	}
+}
+
 func TestDatabaseOfANewerVersionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	e := withDatabase(t, nil)

@@ -68,12 +68,16 @@ func (d *database) reach(ctx context.Context) error {
 		return fmt.Errorf("%s leads to no usable database: %s", where, shortCause(err))
 	}
 	var number int
-	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&number)
+	var encoding string
+	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')").Scan(&number, &encoding)
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
 		return fmt.Errorf("%s leads to no usable database: %w", where, err)
 	}
 	if number < minimumServerNum {
 		return fmt.Errorf("%s leads to PostgreSQL %d: want 15 or newer", where, number/10000)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("%s has the encoding %s, which cannot hold every character that notifications contain: make a database with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8', and name that one", where, encoding)
 	}
 	return nil
 }

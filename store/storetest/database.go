@@ -39,9 +39,33 @@ func Database(tb testing.TB) string {
 	if err := process.prepareTemplate(ctx); err != nil {
 		tb.Fatal(err)
 	}
-	name := "test_" + strings.ToLower(rand.Text())
 	// Copying files is faster than writing the copy to the log where nothing is synced.
-	if err := process.exec(ctx, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(process.templateName)+" STRATEGY FILE_COPY"); err != nil {
+	return create(ctx, tb, "TEMPLATE "+quote(process.templateName)+" STRATEGY FILE_COPY")
+}
+
+// DatabaseEncoded is Database with another encoding than UTF8, such as SQL_ASCII or LATIN1.
+func DatabaseEncoded(tb testing.TB, encoding string) string {
+	tb.Helper()
+	if process == nil {
+		tb.Fatal("storetest: this package's TestMain must call storetest.Main")
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), setUpWithin)
+	defer cancel()
+	if err := process.open(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	address := create(ctx, tb, "TEMPLATE template0 ENCODING "+quote(encoding)+" LC_COLLATE 'C' LC_CTYPE 'C'")
+	if _, err := migrations.Up(ctx, address); err != nil {
+		tb.Fatal(err)
+	}
+	return address
+}
+
+// create makes a database that is dropped at the test's end.
+func create(ctx context.Context, tb testing.TB, options string) string {
+	tb.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	if err := process.exec(ctx, "CREATE DATABASE "+quote(name)+" "+options); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {

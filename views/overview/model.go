@@ -37,6 +37,10 @@ type Now struct {
 	Keys       []Key
 	// Outages are when the receiver took nothing, or refused something; newest first, mostly none.
 	Outages []Outage
+	// Ungrouped counts deliveries that could not be made into notifications; mostly zero.
+	Ungrouped Ungrouped
+	// Counted says how many rejected deliveries were only counted; may be empty.
+	Counted string
 	Build   []ui.Pair
 }
 
@@ -68,6 +72,9 @@ type Outage struct {
 	// Took is its length; empty for less than a second.
 	Took string
 }
+
+// Ungrouped says that deliveries could not be made into notifications, and leads to them.
+type Ungrouped struct{ Text, Href string }
 
 // Key is a digital signature key that wants a look.
 type Key struct {

@@ -50,6 +50,8 @@ const (
 	Judgement        = "/rejected/judgements/:id"
 	ReleaseJudgement = "/rejected/judgements/:id/release"
 
+	// Ungrouped lists the deliveries that could not be made into notifications.
+	Ungrouped    = "/deliveries/ungrouped"
 	Delivery     = "/deliveries/:id"
 	DeliveryBody = "/deliveries/:id/body"
 

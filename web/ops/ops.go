@@ -41,7 +41,12 @@ func New(cfg Config) (http.Handler, error) {
 		defer cancel()
 		if err := cfg.Ready(ctx); err != nil {
 			cfg.Log.Warn("not ready", "err", err)
-			answer(w, http.StatusServiceUnavailable, "not ready\n")
+			text := "not ready\n"
+			var reason Reason
+			if errors.As(err, &reason) {
+				text = "not ready: " + string(reason) + "\n"
+			}
+			answer(w, http.StatusServiceUnavailable, text)
 			return
 		}
 		answer(w, http.StatusOK, "ready\n")
@@ -49,6 +54,11 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Registry: cfg.Registry}))
 	return mux, nil
 }
+
+// Reason is an error whose text the readiness probe shows to whoever asks: it holds no secret. The texts of other errors are logged only.
+type Reason string
+
+func (r Reason) Error() string { return string(r) }
 
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

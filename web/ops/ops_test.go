@@ -3,6 +3,7 @@ package ops_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,6 +44,7 @@ func TestProbesAndMetrics(t *testing.T) {
 		{http.MethodHead, "/livez", nil, http.StatusOK, ""},
 		{http.MethodGet, "/readyz", nil, http.StatusOK, "ready"},
 		{http.MethodGet, "/readyz", errors.New("password=hunter2"), http.StatusServiceUnavailable, "not ready"},
+		{http.MethodGet, "/readyz", fmt.Errorf("check: %w", ops.Reason("grouping has stood still")), http.StatusServiceUnavailable, "not ready: grouping has stood still"},
 		{http.MethodGet, "/metrics", nil, http.StatusOK, "switchboard_test_total 3"},
 		{http.MethodGet, "/metrics", nil, http.StatusOK, "go_goroutines"},
 		{http.MethodPost, "/livez", nil, http.StatusMethodNotAllowed, ""},

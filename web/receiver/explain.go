@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -86,8 +87,8 @@ func (x *explainer) run(ctx context.Context) {
 func (x *explainer) drain(ctx context.Context) error {
 	var k known
 	for round := 0; ctx.Err() == nil; round++ {
-		list, err := x.store.ListUnexplained(ctx, explainBatch)
-		if err != nil || len(list) == 0 {
+		list, unread, err := x.next(ctx)
+		if err != nil || len(list)+len(unread) == 0 {
 			return err
 		}
 		if round == 0 {
@@ -95,18 +96,67 @@ func (x *explainer) drain(ctx context.Context) error {
 				return err
 			}
 		}
-		found := make(map[store.ID]store.Explanation, len(list))
+		found := make(map[store.ID]store.Explanation, len(list)+len(unread))
+		ids := unread
+		for _, id := range unread {
+			found[id] = store.Explanation{Rung: RungNotWalked, Detail: "What is stored of it cannot be read."}
+		}
 		for _, d := range list {
 			found[d.ID] = x.explain(d, k)
+			ids = append(ids, d.ID)
 		}
-		if err := x.store.InsertExplanations(ctx, found); err != nil {
+		if err := x.keep(ctx, ids, found); err != nil {
 			return err
 		}
-		if len(list) < explainBatch {
+		if len(ids) < explainBatch {
 			return nil
 		}
 	}
 	return ctx.Err()
+}
+
+// next returns what waits for its explanation. A row that cannot be read keeps no other waiting: its id is in unread.
+func (x *explainer) next(ctx context.Context) (list []store.Delivery, unread []store.ID, err error) {
+	list, err = x.store.ListUnexplained(ctx, explainBatch)
+	if !store.IsDataError(err) {
+		return list, nil, err
+	}
+	ids, err := x.store.ListUnexplainedIDs(ctx, explainBatch)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range ids {
+		d, err := x.store.GetUnexplained(ctx, id)
+		switch {
+		case err == nil:
+			list = append(list, d)
+		case errors.Is(err, store.ErrNotFound):
+		case store.IsDataError(err):
+			x.log.Error("a rejected delivery cannot be read", "delivery", id.String(), "err", err)
+			unread = append(unread, id)
+		default:
+			return nil, nil, err
+		}
+	}
+	return list, unread, nil
+}
+
+// keep writes explanations. One that the database refuses is kept without its words.
+func (x *explainer) keep(ctx context.Context, ids []store.ID, found map[store.ID]store.Explanation) error {
+	return store.Isolate(ids, func(part []store.ID) error {
+		some := make(map[store.ID]store.Explanation, len(part))
+		for _, id := range part {
+			some[id] = found[id]
+		}
+		return x.store.InsertExplanations(ctx, some)
+	}, func(id store.ID, refused error) error {
+		x.log.Error("the database refused an explanation", "delivery", id.String(), "err", refused)
+		err := x.store.InsertExplanations(ctx, map[store.ID]store.Explanation{id: {Rung: RungNotWalked}})
+		if store.IsDataError(err) {
+			return nil // the row itself takes no change; the log has said so
+		}
+		return err
+	})
 }
 
 // known is whose deliveries may have been meant: every organization and key that is stored, of every environment.

@@ -18,6 +18,10 @@ const (
 	groupPause = 25 * time.Millisecond
 	// groupInterval is how often the grouper looks without being woken: for what another replica, or a crash, left.
 	groupInterval = 3 * time.Second
+	// regroupInterval is how often what could not be grouped is tried again.
+	regroupInterval = time.Hour
+	// groupingStalls is how long grouping may make no progress until the program says so.
+	groupingStalls = time.Minute
 )
 
 // grouper turns verified deliveries into notifications, after their commit.
@@ -30,6 +34,7 @@ type grouper struct {
 	wakeup    chan struct{}
 	working   sync.Mutex
 	lag       atomic.Int64 // a time.Duration: how long the oldest of what still waits had waited
+	since     atomic.Int64 // Unix time in nanoseconds: when the work began that has not succeeded yet; 0 while nothing waits
 }
 
 func newGrouper(cfg Config, e *endpoints) *grouper {
@@ -38,6 +43,15 @@ func newGrouper(cfg Config, e *endpoints) *grouper {
 
 // behind is how far grouping is behind, 0 when it keeps up or does not work at all.
 func (g *grouper) behind() time.Duration { return time.Duration(g.lag.Load()) }
+
+// stalled is for how long grouping has made no progress although it tries, 0 when it makes some.
+func (g *grouper) stalled() time.Duration {
+	since := g.since.Load()
+	if since == 0 {
+		return 0
+	}
+	return max(g.now().Sub(time.Unix(0, since)), 0)
+}
 
 const (
 	// mostBehind is how far grouping may be behind before commits make way for it.
@@ -66,6 +80,9 @@ func (g *grouper) run(ctx context.Context) {
 	defer tick.Stop()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
+	regroup := time.NewTicker(regroupInterval)
+	defer regroup.Stop()
+	g.again(ctx, g.now()) // this may be a release that can group what the one before it could not
 	for {
 		if err := g.drain(ctx); err != nil && ctx.Err() == nil {
 			g.log.Error("deliveries could not be grouped; they wait", "err", err)
@@ -81,7 +98,20 @@ func (g *grouper) run(ctx context.Context) {
 			return
 		case <-g.wakeup:
 		case <-tick.C:
+		case <-regroup.C:
+			g.again(ctx, g.now().Add(-regroupInterval))
 		}
+	}
+}
+
+// again puts back what could not be grouped, and failed last before a time.
+func (g *grouper) again(ctx context.Context, before time.Time) {
+	n, err := g.store.RegroupFailed(ctx, before)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		g.log.Warn("deliveries that could not be grouped are not tried again", "err", err)
+	case n > 0:
+		g.log.Info("deliveries that could not be grouped are tried again", "deliveries", n)
 	}
 }
 
@@ -91,6 +121,7 @@ func (g *grouper) drain(ctx context.Context) error {
 	defer g.working.Unlock()
 	defer g.lag.Store(0)
 	for {
+		g.since.CompareAndSwap(0, g.now().UnixNano())
 		var oldest time.Time
 		n, err := g.store.GroupNext(ctx, groupBatch, func(d store.Delivery) store.Description {
 			if oldest.IsZero() {
@@ -101,6 +132,7 @@ func (g *grouper) drain(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("group deliveries: %w", err)
 		}
+		g.since.Store(0)
 		if n < groupBatch {
 			return nil
 		}

@@ -27,7 +27,7 @@ type metrics struct {
 	renewalFails    prometheus.Gauge
 }
 
-func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() float64) (*metrics, error) {
+func newMetrics(registry prometheus.Registerer, queueLength, groupingLag, groupingStalled func() float64) (*metrics, error) {
 	if registry == nil {
 		registry = prometheus.NewRegistry()
 	}
@@ -50,7 +50,8 @@ func newMetrics(registry prometheus.Registerer, queueLength, groupingLag func() 
 	m.verified = m.deliveries.WithLabelValues(string(store.Verified), "")
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_queue_length", Help: "Deliveries that wait for a commit."}, queueLength)
 	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_grouping_lag_seconds", Help: "How far the making of notifications is behind the receiving of deliveries."}, groupingLag)
-	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, m.tokens, m.issuerFails, waiting, lag} {
+	stalled := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_grouping_stalled_seconds", Help: "For how long the making of notifications has made no progress although it tries; 0 when it does."}, groupingStalled)
+	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, m.tokens, m.issuerFails, waiting, lag, stalled} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register receiver metrics: %w", err)
 		}

@@ -191,14 +191,16 @@ func (q *quarantine) flush(ctx context.Context) {
 	if len(counts) == 0 {
 		return
 	}
-	err := q.store.CountUnstored(ctx, q.writer, counts)
+	left, err := isolateCounts(counts, func(part []store.Unstored) error { return q.store.CountUnstored(ctx, q.writer, part) }, func(c store.Unstored, err error) {
+		q.log.Error("the database refused a count of rejected deliveries", "subscription", c.SubscriptionID, "reason", c.Reason, "deliveries", c.Deliveries, "err", err)
+	})
 	if err == nil {
 		return
 	}
 	q.log.Error("rejected deliveries could not be counted; their count waits", "err", err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, c := range counts {
+	for _, c := range left {
 		c.Minute = c.Minute.Truncate(time.Hour) // as long as it waits, it takes no more memory
 		q.add(c)
 	}

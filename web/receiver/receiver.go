@@ -132,7 +132,7 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: semaphore.NewWeighted(cfg.MaxMemory)}
 	var err error
-	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag); err != nil {
+	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag, r.groupingStalled); err != nil {
 		return nil, err
 	}
 	if r.tls, err = newTLS(cfg, r.metrics); err != nil {
@@ -363,5 +363,16 @@ func (r *Receiver) refuse(w http.ResponseWriter, status int, cause string) {
 }
 
 func (r *Receiver) groupingLag() float64 { return r.grouper.behind().Seconds() }
+
+func (r *Receiver) groupingStalled() float64 { return r.grouper.stalled().Seconds() }
+
+// CheckGrouping returns an error when deliveries that were answered 200 have not become notifications for a while, although others wait. Receiving goes on
+// all the same.
+func (r *Receiver) CheckGrouping() error {
+	if stalled := r.grouper.stalled(); stalled >= groupingStalls {
+		return fmt.Errorf("making notifications of deliveries has stood still for %s", stalled.Round(time.Second))
+	}
+	return nil
+}
 
 func (r *Receiver) queueLength() float64 { return float64(len(r.writer.queue)) }

@@ -93,34 +93,34 @@ func (y *tally) flush(ctx context.Context) {
 	y.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lastCount)
 	defer cancel()
-	if err := y.flushAnswers(ctx, answers); err != nil {
+	if left, err := y.flushAnswers(ctx, answers); err != nil {
 		y.log.Error("answer times could not be counted; their counts wait", "err", err)
 		y.mu.Lock()
-		for key, n := range answers {
-			y.add(key, n)
+		for _, c := range left {
+			y.add(answerKey{c.Minute.Unix(), c.SubscriptionID, c.OrganizationID, c.Within}, c.Answers)
 		}
 		y.mu.Unlock()
 	}
-	if len(duplicates) == 0 {
-		return
-	}
-	if err := y.store.CountDuplicates(ctx, duplicates); err != nil {
+	left, err := isolateCounts(duplicates, func(part []store.Duplicate) error { return y.store.CountDuplicates(ctx, part) }, func(_ store.Duplicate, err error) {
+		y.log.Error("the database refused to count a duplicate", "err", err)
+	})
+	if err != nil {
 		y.log.Error("duplicates could not be counted; their counts wait", "err", err)
 		y.mu.Lock()
-		y.keep(duplicates...)
+		y.keep(left...)
 		y.mu.Unlock()
 	}
 }
 
-func (y *tally) flushAnswers(ctx context.Context, answers map[answerKey]int64) error {
-	if len(answers) == 0 {
-		return nil
-	}
+// flushAnswers returns with an error what was not written.
+func (y *tally) flushAnswers(ctx context.Context, answers map[answerKey]int64) ([]store.AnswerCount, error) {
 	list := make([]store.AnswerCount, 0, len(answers))
 	for key, n := range answers {
 		list = append(list, store.AnswerCount{
 			Minute: time.Unix(key.minute, 0), SubscriptionID: key.subscriptionID, OrganizationID: key.organizationID, Within: key.within, Answers: n,
 		})
 	}
-	return y.store.CountAnswers(ctx, y.writer, list)
+	return isolateCounts(list, func(part []store.AnswerCount) error { return y.store.CountAnswers(ctx, y.writer, part) }, func(c store.AnswerCount, err error) {
+		y.log.Error("the database refused a count of answers", "subscription", c.SubscriptionID, "answers", c.Answers, "err", err)
+	})
 }

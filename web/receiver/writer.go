@@ -155,32 +155,61 @@ func (w *writer) collect(batch []*item) []*item {
 func (w *writer) commit(number int32, batch []*item) {
 	defer w.answerAfterPanic(batch)
 	start := w.now()
-	deliveries := make([]*store.Delivery, len(batch))
-	for i, it := range batch {
-		deliveries[i] = it.delivery
-		it.delivery.AnswerTime = start.Sub(it.delivery.ReceivedAt)
+	deliveries := deliveriesOf(batch)
+	for _, d := range deliveries {
+		d.AnswerTime = start.Sub(d.ReceivedAt)
 	}
 	results, err := w.insert(number, deliveries)
 	w.metrics.committed(len(batch), w.now().Sub(start))
 	switch {
 	case err == nil:
-		for i, it := range batch {
-			it.done <- outcome{stored: results[i].Stored}
-		}
+		answerStored(batch, results)
 		w.grouper.wake()
 	case isAway(err):
 		w.away(batch, err)
 	case len(batch) == 1:
 		w.alone(number, batch[0], err)
 	default:
-		w.log.Warn("a batch was refused; its deliveries are stored one by one", "deliveries", len(batch), "err", err)
-		for i, it := range batch {
-			if _, err = w.one(number, it); isAway(err) {
-				w.away(batch[i:], err)
-				break
-			}
-		}
+		w.log.Warn("a batch was refused; its deliveries are stored in smaller ones", "deliveries", len(batch), "err", err)
+		w.split(number, batch)
 		w.grouper.wake()
+	}
+}
+
+// split stores a batch that was refused in smaller and smaller parts, until what the database refuses is alone, and the rest in larger ones again.
+func (w *writer) split(number int32, batch []*item) {
+	size := len(batch) / 2
+	for len(batch) > 0 {
+		part := batch[:min(size, len(batch))]
+		results, err := w.insert(number, deliveriesOf(part))
+		switch {
+		case err == nil:
+			answerStored(part, results)
+			size *= 2
+		case isAway(err):
+			w.away(batch, err)
+			return
+		case len(part) == 1:
+			w.alone(number, part[0], err)
+		default:
+			size = len(part) / 2
+			continue
+		}
+		batch = batch[len(part):]
+	}
+}
+
+func deliveriesOf(batch []*item) []*store.Delivery {
+	deliveries := make([]*store.Delivery, len(batch))
+	for i, it := range batch {
+		deliveries[i] = it.delivery
+	}
+	return deliveries
+}
+
+func answerStored(batch []*item, results []store.InsertResult) {
+	for i, it := range batch {
+		it.done <- outcome{stored: results[i].Stored}
 	}
 }
 
@@ -201,20 +230,6 @@ func (w *writer) insert(number int32, deliveries []*store.Delivery) ([]store.Ins
 	}
 }
 
-// one stores a delivery by itself and answers it unless the database is away.
-func (w *writer) one(number int32, it *item) (stored bool, err error) {
-	results, err := w.insert(number, []*store.Delivery{it.delivery})
-	if err == nil {
-		it.done <- outcome{stored: results[0].Stored}
-		return true, nil
-	}
-	if isAway(err) {
-		return false, err
-	}
-	w.alone(number, it, err)
-	return false, nil
-}
-
 // alone stores a delivery that the database refuses without what it says of itself: its bytes, verdict and time are what must not be lost.
 func (w *writer) alone(number int32, it *item, refused error) {
 	d := it.delivery
@@ -224,6 +239,10 @@ func (w *writer) alone(number int32, it *item, refused error) {
 		Answered: d.Answered, AnswerTime: d.AnswerTime, Body: d.Body,
 	}
 	results, err := w.insert(number, []*store.Delivery{bare})
+	if isAway(err) {
+		w.away([]*item{it}, err)
+		return
+	}
 	if err != nil {
 		w.log.Error("a delivery cannot be stored", "delivery", d.ID.String(), "endpoint", d.EndpointID, "err", err, "first_err", refused)
 		it.done <- outcome{err: err, refusal: "row"}
