@@ -163,9 +163,9 @@
 
   /* ---- Tables ------------------------------------------------------------------ */
 
-  // A table that scrolls sideways cannot keep its head in sight; one that fits can.
+  // A table that is wider than its place scrolls by itself, with its head on top; one that fits scrolls with the page.
   function fitTables() {
-    const frames = all(".table-frame").filter((f) => !f.closest(".chart-table"));
+    const frames = all(".table-frame:not(.table-fixed)").filter((f) => !f.closest(".chart-table"));
     frames.forEach((f) => f.classList.remove("fits"));
     const fitting = frames.filter((f) => f.scrollWidth <= f.clientWidth);
     fitting.forEach((f) => f.classList.add("fits"));
@@ -173,6 +173,48 @@
   addEventListener("resize", fitTables);
   on("htmx:after:swap", fitTables);
   document.fonts.ready.then(fitTables);
+
+  // One stop a row: what else can be pressed in it is reached with the arrows from there.
+  const inRow = (row) => all("a[href], button, summary", row).filter((el) => el.checkVisibility());
+  function calmRows() {
+    for (const link of all(".row .row-link")) {
+      for (const el of all("a[href], button, summary", link.closest(".row"))) if (el !== link && !el.closest(".menu-list")) el.tabIndex = -1;
+    }
+  }
+  on("htmx:after:swap", calmRows);
+  calmRows();
+
+  on("keydown", (e) => {
+    const row = (e.key === "ArrowRight" || e.key === "ArrowLeft") && !closest(e, ".menu-list") && closest(e, ".row");
+    if (!row || !row.querySelector(".row-link")) return;
+    const stops = inRow(row);
+    const next = stops[stops.indexOf(document.activeElement) + (e.key === "ArrowRight" ? 1 : -1)];
+    if (next) { e.preventDefault(); next.focus(); }
+  });
+
+  // Whoever comes back to a list finds the row that they opened.
+  const opened = "opened-row";
+  on("click", (e) => {
+    const link = closest(e, ".row-link");
+    if (link) try { sessionStorage.setItem(opened, location.pathname + " " + link.getAttribute("href")); } catch { /* private window: forget */ }
+  });
+  function findOpened() {
+    let list, href;
+    try { [list, href] = (sessionStorage.getItem(opened) ?? "").split(" "); } catch { /* private window */ }
+    const link = list === location.pathname && all(".row-link").find((a) => a.getAttribute("href") === href);
+    if (!link) return;
+    sessionStorage.removeItem(opened);
+    showRow(link);
+  }
+  const fromBelow = (from) => from.startsWith(location.origin + "/") && new URL(from).pathname.startsWith(location.pathname + "/");
+  const cameBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  addEventListener("pageshow", (e) => { if (e.persisted || cameBack || fromBelow(document.referrer)) findOpened(); });
+
+  // The whole row comes into view, below what is stuck to the top.
+  function showRow(link) {
+    link.focus({ preventScroll: true });
+    link.closest(".row").scrollIntoView({ block: "nearest" });
+  }
 
   /* ---- Menus and dialogs ------------------------------------------------------ */
 
@@ -358,6 +400,8 @@
     button.setAttribute("aria-pressed", String(!live.held));
   }
 
+  on("scroll", () => liveBox()?.classList.toggle("live-away", scrollY > 120));
+
   const settle = () => setLive(live.held ? "still" : live.waiting ? "paused" : "live");
 
   // Rows never move under what a person is doing.
@@ -441,7 +485,8 @@
   function moveRow(step) {
     const rows = all(".row-link");
     const at = rows.indexOf(document.activeElement?.closest(".row")?.querySelector(".row-link"));
-    rows[Math.max(0, Math.min(rows.length - 1, at + step))]?.focus();
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+    if (next) showRow(next);
   }
 
   function nextMode() {

@@ -1,5 +1,5 @@
 // Package static holds the files browsers fetch: one stylesheet, one script, the
-// fonts, the mark, and the pinned third-party scripts (third_party/README.md).
+// fonts, the mark, the icons, and the pinned third-party scripts (third_party/README.md).
 //
 // Every file has its content's hash in its address, so that browsers may keep it for
 // ever and never show an old one. There is no build step: the stylesheet is put
@@ -25,7 +25,7 @@ import (
 // Prefix is where Handler expects to be mounted.
 const Prefix = "/static/"
 
-//go:embed css/*.css app.js styleguide.css mark.svg third_party
+//go:embed css/*.css app.js styleguide.css mark.svg icons.svg third_party
 var files embed.FS
 
 // An asset is one file as it is served.
@@ -135,7 +135,7 @@ func gzipTag(etag string) string { return strings.TrimSuffix(etag, `"`) + `-gzip
 // already excluded.
 func buildAssets() map[string]asset {
 	all := map[string]asset{}
-	for _, name := range []string{"app.js", "styleguide.css", "mark.svg"} {
+	for _, name := range []string{"app.js", "styleguide.css", "mark.svg", "icons.svg"} {
 		all[name] = newAsset(name, read(name))
 	}
 	pinned, err := fs.Glob(files, "third_party/*.*")

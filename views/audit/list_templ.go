@@ -139,7 +139,7 @@ func ListPart(m List) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Audit log", Columns: []ui.Column{
+			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Audit log", Kind: "audit", Columns: []ui.Column{
 				{Label: "What"}, {Label: "To", Wide: true}, {Label: "Who"}, {Label: "Outcome"}, {Label: "When"},
 			}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {

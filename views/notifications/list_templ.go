@@ -340,7 +340,7 @@ func Rows(l List) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Notifications, newest first", Columns: l.columns(), Compact: l.Compact}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Notifications, newest first", Columns: l.columns(), Compact: l.Compact, Kind: "notifications"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

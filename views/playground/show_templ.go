@@ -649,7 +649,7 @@ func attempts(p Page) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Requests the sandbox made, newest first", Columns: attemptColumns, Compact: true}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Requests the sandbox made, newest first", Columns: attemptColumns, Compact: true, Kind: "requests"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -568,7 +568,7 @@ func lastNotifications(p layout.Page, a Activity) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Last notifications", Columns: []ui.Column{{Label: "Event type", Wide: true}, {Label: "About"}, {Label: "State"}, {Label: "Received", Numeric: true}}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableHead{Caption: "Last notifications", Kind: "latest", Columns: []ui.Column{{Label: "Event type"}, {Label: "About", Wide: true}, {Label: "State"}, {Label: "Received", Numeric: true}}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -184,8 +184,8 @@ func TestTheFiveEmptyPlacesDiffer(t *testing.T) {
 	seen := map[string]ui.EmptyKind{}
 	for _, kind := range []ui.EmptyKind{ui.NeverHad, ui.NothingMatches, ui.NotAllowed, ui.CouldNotLoad, ui.Purged} {
 		var picture strings.Builder
-		for _, part := range all(parse(t, ui.Empty(ui.EmptyPlace{Kind: kind})), "path") {
-			picture.WriteString(attr(part, "d"))
+		for _, part := range all(parse(t, ui.Empty(ui.EmptyPlace{Kind: kind})), "use") {
+			picture.WriteString(attr(part, "href"))
 		}
 		if other, same := seen[picture.String()]; same {
 			t.Errorf("%s has the picture of %s", kind, other)

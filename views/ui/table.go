@@ -7,7 +7,10 @@ type TableHead struct {
 	Columns []Column
 	// Compact makes rows 28 px high instead of 36 px.
 	Compact bool
-	TestID  string
+	// Kind is one of the tables in static/css/42_tables.css: it fits every screen, since each of its columns has a width and the lesser
+	// ones go when there is no room. Empty: the columns are as wide as what they hold, and the table scrolls sideways.
+	Kind   string
+	TestID string
 }
 
 // Column is one column's heading. The cells below it repeat Label, so that a narrow
@@ -29,4 +32,16 @@ type PageLinks struct {
 	Summary string
 	// Target is the CSS selector of the part that htmx replaces whole; empty loads the page.
 	Target string
+}
+
+// class is that of the table's frame.
+func (h TableHead) class() string {
+	class := "table-frame"
+	if h.Compact {
+		class += " table-compact"
+	}
+	if h.Kind != "" {
+		class += " table-fixed table-" + h.Kind
+	}
+	return class
 }

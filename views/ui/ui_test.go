@@ -1,6 +1,10 @@
 package ui_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"golang.org/x/net/html"
 
+	"github.com/switchboardhq/switchboard/static"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -162,10 +167,25 @@ func TestNoPieceNeedsWhatThePolicyRefuses(t *testing.T) {
 
 func TestEveryIconIsDrawn(t *testing.T) {
 	t.Parallel()
-	for _, icon := range []ui.Icon{ui.IconOverview, ui.IconBraces, ui.IconRetry, ui.IconNotifications, ui.IconPlayground, ui.IconCheck} {
+	source, err := os.ReadFile("icon.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`Icon = "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(names) < 50 {
+		t.Fatalf("%d icons were found in icon.go", len(names))
+	}
+	answer := httptest.NewRecorder()
+	static.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, static.URL("icons.svg"), http.NoBody))
+	sprite := answer.Body.String()
+	for _, name := range names {
+		icon := ui.Icon(name[1])
 		drawing := one(t, parse(t, ui.IconOf(icon)), "svg")
-		if drawing.FirstChild == nil || content(drawing) != "" && len(all(drawing, "path")) == 0 {
-			t.Errorf("%s is empty", icon)
+		if use := one(t, drawing, "use"); attr(use, "href") != static.URL("icons.svg")+"#"+name[1] {
+			t.Errorf("%s uses %q", icon, attr(use, "href"))
+		}
+		if !regexp.MustCompile(`<symbol id="` + name[1] + `" viewBox="0 0 24 24"><(path|rect|circle|polyline|ellipse|line)`).MatchString(sprite) {
+			t.Errorf("%s is not drawn in icons.svg", icon)
 		}
 		if attr(drawing, "aria-hidden") != "true" {
 			t.Errorf("%s speaks", icon)
