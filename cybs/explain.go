@@ -173,6 +173,8 @@ func (c *climb) genuine(key KnownKey) Explanation {
 	switch {
 	case !key.ExpiresAt.IsZero() && c.sig.Timestamp.After(key.ExpiresAt):
 		return c.stop(RungKeyExpired, "It expired "+stamp(key.ExpiresAt)+".")
+	case !key.RetiredAt.IsZero() && !c.in.Now.Before(key.RetiredAt):
+		return c.stop(RungKeyRetired, "It was retired "+stamp(key.RetiredAt)+".")
 	case errors.Is(err, ErrTimestampTooOld):
 		return c.stop(RungTooOld, clock)
 	case errors.Is(err, ErrTimestampTooNew):

@@ -37,6 +37,7 @@ func explainKeys() []KnownKey {
 		{Key: Key{ID: "now", Secret: secret("n")}, OrganizationID: "org", Environment: Test},
 		{Key: Key{ID: "former", Secret: secret("f")}, OrganizationID: "org", Environment: Test, ReplacedAt: explainTime.Add(-time.Hour)},
 		{Key: Key{ID: "expired", Secret: secret("e"), ExpiresAt: explainTime.Add(-time.Hour)}, OrganizationID: "org", Environment: Test},
+		{Key: Key{ID: "retired", Secret: secret("r"), RetiredAt: explainTime}, OrganizationID: "org", Environment: Test},
 		{Key: Key{ID: "empty"}, OrganizationID: "org", Environment: Test},
 		{Key: Key{ID: "neighbour", Secret: secret("b")}, OrganizationID: "other", Environment: Test},
 		{Key: Key{ID: "live", Secret: secret("l")}, OrganizationID: "org", Environment: Production},
@@ -136,6 +137,7 @@ func TestEachRungIsReached(t *testing.T) {
 		{"key of production, forged", "live", explained{signedKey: stranger, signed: body, body: body}, RungKeyOfAnotherEnv, "production.", ""},
 		{"key without a secret", "empty", explained{signed: body, body: body}, RungKeyEmpty, "", ""},
 		{"expired key", "expired", explained{signed: body, body: body}, RungKeyExpired, "2025-12-31 23:00:00.000 UTC", VariantBody},
+		{"retired key", "retired", explained{signed: body, body: body}, RungKeyRetired, "retired 2026-01-01", VariantBody},
 		{"expired key and late", "expired", explained{signed: body, body: body, change: later(time.Hour)}, RungKeyExpired, "", VariantBody},
 		{"late", "now", explained{signed: body, body: body, change: later(time.Hour)}, RungTooOld, "judged 2026-01-01 01:00", VariantBody},
 		{"early", "now", explained{signed: payload, body: body, change: later(-time.Hour)}, RungTooNew, "", VariantPayloadRaw},
@@ -199,8 +201,8 @@ func TestEveryRungHasASentenceOfItsOwn(t *testing.T) {
 		}
 		seen[s] = r
 	}
-	if len(seen) != 22 {
-		t.Errorf("got %d rungs, want 22", len(seen))
+	if len(seen) != 23 {
+		t.Errorf("got %d rungs, want 23", len(seen))
 	}
 }
 
@@ -240,7 +242,7 @@ func TestExplanationHasTheFacts(t *testing.T) {
 	if got.Expected != got.Received || got.Expected == "" {
 		t.Errorf("expected %q, received %q, want them equal for the pinned variant", got.Expected, got.Received)
 	}
-	if want := []string{"now", "former", "expired", "empty"}; !slices.Equal(got.KnownKeyIDs, want) {
+	if want := []string{"now", "former", "expired", "retired", "empty"}; !slices.Equal(got.KnownKeyIDs, want) {
 		t.Errorf("got keys %v, want %v", got.KnownKeyIDs, want)
 	}
 }

@@ -12,6 +12,7 @@ const (
 	RungKeyOfAnotherEnv   Rung = "key-of-another-environment"
 	RungKeyEmpty          Rung = "key-empty"
 	RungKeyExpired        Rung = "key-expired"
+	RungKeyRetired        Rung = "key-retired"
 	RungTooOld            Rung = "too-old"
 	RungTooNew            Rung = "too-new"
 	RungKeyReplaced       Rung = "key-replaced"
@@ -33,7 +34,7 @@ const (
 func Rungs() []Rung {
 	return []Rung{
 		RungSignatureAbsent, RungSignatureUnread, RungKeyUnknown, RungKeyOfAnotherOrg, RungKeyOfAnotherEnv, RungKeyEmpty,
-		RungKeyExpired, RungTooOld, RungTooNew, RungKeyReplaced, RungVerifies, RungOtherKey, RungByteOrderMark, RungLineEnding,
+		RungKeyExpired, RungKeyRetired, RungTooOld, RungTooNew, RungKeyReplaced, RungVerifies, RungOtherKey, RungByteOrderMark, RungLineEnding,
 		RungReserialised, RungCharset, RungCompressed, RungNoTimestamp, RungKeyNotDecoded, RungWrongEnvironment,
 		RungNoExplanation, RungStoppedAtItsLimit,
 	}
@@ -56,6 +57,8 @@ func (r Rung) Sentence() string {
 		return "The key is stored here without its secret, so nothing can be verified with it."
 	case RungKeyReplaced:
 		return "The signature is genuine, but its key had been replaced by a newer one when it was made."
+	case RungKeyRetired:
+		return "The signature is genuine, but its key had been retired here when it arrived."
 	case RungKeyExpired:
 		return "The signature is genuine, but its key had expired when it was made. Make a new key."
 	case RungTooOld:

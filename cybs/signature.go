@@ -37,6 +37,7 @@ var (
 	ErrKeyUnknown         = errors.New("signature key is unknown")
 	ErrKeyEmpty           = errors.New("signature key is empty")
 	ErrKeyExpired         = errors.New("signature key has expired")
+	ErrKeyRetired         = errors.New("signature key has been retired")
 	ErrTimestampTooOld    = errors.New("signature is too old")
 	ErrTimestampTooNew    = errors.New("signature is from the future")
 	ErrSignatureMismatch  = errors.New("signature does not match")
@@ -48,6 +49,8 @@ type Key struct {
 	Secret Secret
 	// ExpiresAt is the end of its validity; zero means it has none.
 	ExpiresAt time.Time
+	// RetiredAt is when its owner took it back: what arrives from then on is not accepted, whenever it says that it was signed. Zero means never.
+	RetiredAt time.Time
 }
 
 // VerifyInput is what a verdict needs.
@@ -84,7 +87,7 @@ type Verification struct {
 
 // Verify checks the signature of a delivery: HMAC-SHA256 over the signing time, a dot and the signed bytes, compared in
 // constant time. The reasons it can return are the sentinels of this package, judged in this order: missing,
-// malformed, unknown key, empty key, mismatch, too old or too new, expired key. The time is judged after the bytes,
+// malformed, unknown key, empty key, mismatch, retired key, too old or too new, expired key. The time is judged after the bytes,
 // because before that it is only somebody's claim.
 func Verify(in VerifyInput) (Verification, error) {
 	var v Verification
@@ -122,6 +125,8 @@ func judgeTime(in VerifyInput, v Verification, key Key) error {
 		tolerance = DefaultTolerance
 	}
 	switch {
+	case !key.RetiredAt.IsZero() && !in.Now.Before(key.RetiredAt):
+		return fmt.Errorf("%w: on %s", ErrKeyRetired, key.RetiredAt.UTC().Format(time.DateOnly))
 	case v.Skew > tolerance:
 		return fmt.Errorf("%w: signed %s ago", ErrTimestampTooOld, v.Skew.Round(time.Second))
 	case v.Skew < -tolerance:

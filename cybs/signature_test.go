@@ -213,6 +213,8 @@ func TestVerifyGivesTheReason(t *testing.T) {
 			"empty key that would match", Sign(Key{ID: "k"}, at, []byte(referenceBody)), lookup(Key{ID: "k", Secret: Secret{}}),
 			ErrKeyEmpty, "",
 		},
+		{"retired key, genuine bytes", good, lookup(Key{Secret: key.Secret, RetiredAt: at}), ErrKeyRetired, VariantBody},
+		{"key that retires later", good, lookup(Key{Secret: key.Secret, RetiredAt: at.Add(time.Second)}), nil, VariantBody},
 		{"expired key, genuine bytes", good, lookup(Key{Secret: key.Secret, ExpiresAt: at.Add(-time.Second)}), ErrKeyExpired, VariantBody},
 		{"key that expires later", good, lookup(Key{Secret: key.Secret, ExpiresAt: at}), nil, VariantBody},
 		{"exactly as old as tolerated", good, now(DefaultTolerance), nil, VariantBody},

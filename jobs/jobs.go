@@ -101,6 +101,7 @@ func New(cfg Config) (*Jobs, error) {
 		river.AddWorkerSafely(workers, &retentionWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &expireSessionsWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &retireClientsWorker{jobs: j}),
+		river.AddWorkerSafely(workers, &endReplacedKeysWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &retryStatusWorker{jobs: j}),
 		river.AddWorkerSafely(workers, &judgeAgainWorker{jobs: j}),
 	} {
@@ -119,6 +120,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic(retentionInterval, retentionArgs{}),
 			periodic(sessionInterval, expireSessionsArgs{}),
 			periodic(clientInterval, retireClientsArgs{}),
+			periodic(clientInterval, endReplacedKeysArgs{}),
 			periodic(cfg.RetryStatusInterval, retryStatusArgs{}),
 			periodic(judgeInterval, judgeAgainArgs{}),
 		},

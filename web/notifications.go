@@ -141,8 +141,20 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 		s.fillEmptyNotifications(&list, f)
 		return list, s.tellPurged(c, f, &list.Empty, nil)
 	}
+	ids := make([]store.ID, len(page.Items))
+	for i, n := range page.Items {
+		ids[i] = n.ID
+	}
+	replaced, err := s.store.VerifiedByReplacedKey(c.Request().Context(), ids)
+	if err != nil {
+		return list, err
+	}
 	for _, n := range page.Items {
-		list.Rows = append(list.Rows, f.notificationRow(n))
+		row := f.notificationRow(n)
+		if replaced[n.ID] {
+			row.Badges = append(row.Badges, replacedKeyBadge())
+		}
+		list.Rows = append(list.Rows, row)
 	}
 	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
 	list.Newest = first.String()
@@ -188,6 +200,11 @@ func notificationBadges(n store.Notification, lost int) []notifications.Badge {
 		badges = append(badges, notifications.Badge{Status: ui.StatusTest})
 	}
 	return badges
+}
+
+// replacedKeyBadge marks what a replaced signature key verified.
+func replacedKeyBadge() notifications.Badge {
+	return notifications.Badge{Tone: ui.Waiting, Label: "Replaced key", Meaning: replacedKeyMeaning}
 }
 
 // tellingBadges leaves out the plain "Delivered" where another word says more: all but those that still wait were.

@@ -48,10 +48,18 @@ func (s *Server) showNotification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	badges := notificationBadges(n.Notification, story.lost())
+	replaced, err := s.store.VerifiedByReplacedKey(c.Request().Context(), []store.ID{n.ID})
+	if err != nil {
+		return err
+	}
+	if replaced[n.ID] {
+		badges = append(badges, replacedKeyBadge())
+	}
 	path := paths.ShowNotification(n.ID.String())
 	page := s.page(c, eventTypeText(n.EventType), crumb("Notifications", n.filters.href(paths.Notifications)))
 	return s.render(c, http.StatusOK, notifications.ShowView(notifications.ShowPage{
-		Page: page, Badges: notificationBadges(n.Notification, story.lost()), Facts: n.facts(), Around: around, Link: s.consoleURL.Scheme + "://" + s.consoleURL.Host + path,
+		Page: page, Badges: badges, Facts: n.facts(), Around: around, Link: s.consoleURL.Scheme + "://" + s.consoleURL.Host + path,
 		LifeLine: n.lifeLine(story, s.clock(c)), Retry: n.retryPanel(story, s.clock(c)), Tabs: n.tabs(), Attempts: n.attempts(), Content: content,
 	}))
 }

@@ -66,7 +66,7 @@ func (s *Server) showOrganization(c echo.Context) error {
 }
 
 func (s *Server) organizationPage(c echo.Context, o store.Organization) (orgviews.Show, error) {
-	keys, err := s.store.ListSignatureKeys(c.Request().Context(), o.ID)
+	keys, err := s.store.SignatureKeys(c.Request().Context(), o.ID) // opened, to say which cannot be
 	if err != nil {
 		return orgviews.Show{}, err
 	}
@@ -79,7 +79,7 @@ func (s *Server) organizationPage(c echo.Context, o store.Organization) (orgview
 		Trail:         paths.With(paths.AuditLog, "kind", "organization", "object", fmt.Sprint(o.ID)),
 	}
 	for _, k := range keys {
-		m.Item.Keys = append(m.Item.Keys, orgviews.Key{ID: k.KeyID, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, ReplacedAt: k.ReplacedAt})
+		m.Item.Keys = append(m.Item.Keys, s.signatureKeyItem(c, o, k))
 	}
 	return m, nil
 }

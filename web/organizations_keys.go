@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func (s *Server) askSignatureKey(c echo.Context, status int, o store.Organizatio
 		},
 		State: ui.Field{Name: keyStateField, Label: "Which key is it", Error: f.problem(keyStateField), Options: []ui.Option{
 			{Value: keyCurrent, Label: "The present one: Cybersource signs with it now", Selected: state != keyFormer},
-			{Value: keyFormer, Label: "A former one: only late retries carry it", Selected: state == keyFormer},
+			{Value: keyFormer, Label: "A former one: only late retries carry it, and it retires after the last of them", Selected: state == keyFormer},
 		}},
 		Ends: ui.Field{Name: keyEndsField, Label: "Ends on", Type: "date", Value: f.typed(keyEndsField), Error: f.problem(keyEndsField), Hint: "Leave it empty if you do not know. What is signed later is rejected."},
 	}))
@@ -92,6 +93,9 @@ func (s *Server) addSignatureKey(c echo.Context) error {
 	if !f.ok() {
 		return s.askSignatureKey(c, http.StatusUnprocessableEntity, o, f)
 	}
+	if err := s.endFormerKey(c.Request().Context(), &k); err != nil {
+		return err
+	}
 	audit := s.audit(c, "signature_key.add")
 	audit.ObjectKind, audit.ObjectID, audit.ObjectName, audit.OrganizationID = "signature_key", k.KeyID, k.KeyID, o.ID
 	if audit.After, err = json.Marshal(map[string]any{"key_id": k.KeyID, "former": !k.ReplacedAt.IsZero(), "ends": f.typed(keyEndsField)}); err != nil {
@@ -107,6 +111,20 @@ func (s *Server) addSignatureKey(c echo.Context) error {
 	}
 	s.flash(c, ui.Good, "The key is stored. What it signed and was rejected can be judged again.", "Show rejected deliveries", paths.With(paths.Rejected, keyParam, k.KeyID))
 	return s.redirect(c, paths.ShowOrganization(o.ID))
+}
+
+// endFormerKey gives the former key, the one added or the one that it replaces, an end after its last retry.
+func (s *Server) endFormerKey(ctx context.Context, k *store.SignatureKey) error {
+	end, err := s.formerKeyEnd(ctx, k.OrganizationID)
+	if err != nil {
+		return err
+	}
+	if k.ReplacedAt.IsZero() {
+		k.FormerRetiresAt = end
+	} else {
+		k.RetiredAt = end
+	}
+	return nil
 }
 
 func (s *Server) signatureKeyFrom(f *form, o store.Organization) store.SignatureKey {

@@ -373,6 +373,7 @@ func (h house) endingKeys() []overview.Key {
 			continue
 		}
 		k := h.keys[i]
+		k.ExpiresAt = keyEnd(k)
 		switch {
 		case k.ExpiresAt.IsZero() || k.ExpiresAt.After(h.now.Add(keyWarning)):
 		case k.ExpiresAt.Before(h.now):

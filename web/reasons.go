@@ -140,6 +140,15 @@ var reasons = []reason{
 		next:    []string{"Make a new digital signature key for the organization; what Cybersource sends from then on carries it."},
 	},
 	{
+		code: "key_retired", text: "Retired key", step: stepTime,
+		meaning: "The signature is right, but its key had been retired here when it arrived. Somebody who got hold of the key can sign with it too.",
+		next: []string{
+			"Read in the audit log who retired the key, and why. If it leaked, this may be a forgery: keep it rejected.",
+			"If Cybersource still signs with it, rotate the signature key on a subscription's page; what it sends from then on verifies.",
+			"If it is a late retry of a genuine notification, look the event up at Cybersource, and have it replayed with the present key.",
+		},
+	},
+	{
 		code: "mle_missing", text: "Not encrypted", step: stepEncryption,
 		meaning: "The signature is right, but it came in clear text, and this endpoint demands message-level encryption.",
 		next: []string{

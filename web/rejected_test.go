@@ -89,7 +89,7 @@ func TestEveryReasonSaysWhatItMeansAndWhatToDo(t *testing.T) {
 	a := newArchive(t)
 	viewer := a.As(store.RoleViewer)
 	for i, code := range []string{
-		receiver.ReasonSignatureMissing, receiver.ReasonSignatureMalformed, receiver.ReasonKeyUnknown, receiver.ReasonKeyEmpty, receiver.ReasonKeyExpired,
+		receiver.ReasonSignatureMissing, receiver.ReasonSignatureMalformed, receiver.ReasonKeyUnknown, receiver.ReasonKeyEmpty, receiver.ReasonKeyExpired, receiver.ReasonKeyRetired,
 		receiver.ReasonTimestampTooOld, receiver.ReasonTimestampTooNew, receiver.ReasonSignatureMismatch, receiver.ReasonEnvelopeMismatch,
 		receiver.ReasonSourceNotAllowed, receiver.ReasonClientCertificateMissing, receiver.ReasonClientCertificateInvalid,
 		receiver.ReasonTokenMissing, receiver.ReasonTokenInvalid, receiver.ReasonTokenExpired, receiver.ReasonTokenRevoked, receiver.ReasonTokenForeign,

@@ -114,6 +114,8 @@ func (s *Server) administerRoutes(in table) {
 	in.post(paths.Organization, s.updateOrganization, administrator)
 	in.get(paths.NewSignatureKey, s.newSignatureKey, administrator)
 	in.post(paths.SignatureKeys, s.addSignatureKey, administrator)
+	in.get(paths.RetireSignatureKey, s.confirmRetireSignatureKey, administrator)
+	in.post(paths.RetireSignatureKey, s.retireSignatureKey, administrator)
 	in.post(paths.CheckOrganization, s.checkOrganization, editor) // it asks with the organization's credentials
 	in.post(paths.SwitchOrganization, s.switchOrganization)
 

@@ -67,6 +67,10 @@ var rungWords = []rung{
 	},
 	{code: string(cybs.RungKeyExpired), text: "Expired key", next: []string{doMakeKey}},
 	{
+		code: string(cybs.RungKeyRetired), text: "Retired key",
+		next: []string{"Read in the audit log who retired it, and why. If it leaked, this may be a forgery: keep it rejected.", doMakeKey},
+	},
+	{
 		code: string(cybs.RungTooOld), text: "Signed too long ago",
 		next: []string{
 			doCheckClock, "Look whether a proxy queues requests before it passes them on.",
@@ -256,7 +260,7 @@ func ruledOut(r, answer cybs.Rung) string {
 			return "Not decided: the environment is another one already."
 		}
 		return "Ruled out: the key belongs to this endpoint's organization."
-	case cybs.RungKeyExpired, cybs.RungTooOld, cybs.RungTooNew, cybs.RungKeyReplaced, cybs.RungVerifies:
+	case cybs.RungKeyExpired, cybs.RungKeyRetired, cybs.RungTooOld, cybs.RungTooNew, cybs.RungKeyReplaced, cybs.RungVerifies:
 		if slices.Index(cybs.Rungs(), answer) > slices.Index(cybs.Rungs(), cybs.RungVerifies) {
 			return "Ruled out: the signature does not fit what came, under the key it names."
 		}

@@ -270,7 +270,12 @@ func (s *Server) makeSignatureKey(ctx context.Context, w clientWork) error {
 		s.finishAudit(after, auditID, err, callText(err))
 		return &callError{err}
 	}
-	_, err = s.store.InsertSignatureKey(after, store.SignatureKey{OrganizationID: w.organization.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt})
+	made := store.SignatureKey{OrganizationID: w.organization.ID, KeyID: key.KeyID, Key: store.Secret(key.Key), ExpiresAt: key.ExpiresAt}
+	// A key without which nothing verifies is kept first of all: the job gives the former one an end where this fails.
+	if made.FormerRetiresAt, err = s.formerKeyEnd(after, w.organization.ID); err != nil {
+		s.log.WarnContext(after, "the end of the former signature key is not known yet", "organization", w.organization.ID, "err", err)
+	}
+	_, err = s.store.InsertSignatureKey(after, made)
 	s.finishAudit(after, auditID, err, "key "+key.KeyID)
 	return err
 }

@@ -62,7 +62,7 @@ func catalogueCheck(k catalogue) subscriptions.Check {
 // currentKey is the key that Cybersource signs with now, as far as is known here.
 func currentKey(keys []store.SignatureKey, now time.Time) (store.SignatureKey, bool) {
 	for _, k := range keys {
-		if k.ReplacedAt.IsZero() && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now)) {
+		if k.ReplacedAt.IsZero() && !k.Retired(now) && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now)) {
 			return k, true
 		}
 	}

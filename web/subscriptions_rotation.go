@@ -125,10 +125,10 @@ func (s *Server) retireAssertionDeed(a store.AssertionCertificate) securityDeed 
 func (s *Server) rotateKeyDeed(o store.Organization, v store.Subscription) securityDeed {
 	return securityDeed{
 		title: "Rotate the digital signature key", action: "signature_key.create", keep: "Keep the present one", reason: whyDeleted(v),
-		button: ui.Action{Label: "Rotate signature key", Kind: ui.Primary, Icon: ui.IconRefresh}, done: "Cybersource signs with a new key. The former ones still verify retries.",
+		button: ui.Action{Label: "Rotate signature key", Kind: ui.Primary, Icon: ui.IconRefresh}, done: "Cybersource signs with a new key. The former one verifies late retries until it retires.",
 		happens: []string{
 			"Cybersource makes a new key. It overrides the present one at once, for all subscriptions of " + o.Name + ".",
-			"Switchboard keeps the new key sealed, and the former ones too: retries may still be signed with them.",
+			"Switchboard keeps the new key sealed. The present one goes on verifying late retries, and retires when none can come any more. If it has leaked, retire it at once on the organization's page.",
 			"A delivery that is signed with the new key before Switchboard has it, which takes a moment, is rejected; Cybersource tries it again.",
 			"It cannot be undone.",
 		},

@@ -54,6 +54,9 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 		{Name: "Signature received", Value: shortMAC(header.MAC), Mono: true, Hint: "HMAC-SHA256, shortened. Keys are never shown."},
 		{Name: "Judged as", Value: orWord(d.Reason, "no objection"), Mono: true},
 	}
+	if k, ok := keyOf(d, keys); ok && replacedBy(k, d) {
+		v.Summary, v.Remark = "The signature matches a replaced key of this organization.", replacedKeyMeaning
+	}
 	if d.Explanation.Expected != "" {
 		v.Facts = slices.Insert(v.Facts, 3, ui.Pair{Name: "Signature expected", Value: d.Explanation.Expected, Mono: true, Hint: "What the key named makes of the bytes that Cybersource usually signs, shortened."})
 	}
@@ -130,20 +133,46 @@ func headerStep(header cybs.SignatureHeader, err error) ui.LifeStep {
 }
 
 func keyStep(d store.Delivery, keys []store.SignatureKey) ui.LifeStep {
-	i := slices.IndexFunc(keys, func(k store.SignatureKey) bool { return k.KeyID == d.KeyID })
-	if i < 0 {
+	k, ok := keyOf(d, keys)
+	if !ok {
 		return ui.LifeStep{Title: "Key was known", Tone: ui.Good, Detail: "Key " + orWord(readable(d.KeyID), "not recorded") + "; it is not kept here any more."}
 	}
-	k := keys[i]
-	detail := fmt.Sprintf("Key %s, made %s", k.KeyID, k.CreatedAt.UTC().Format("2 Jan 2006"))
+	step := ui.LifeStep{Title: "Key found", Tone: ui.Good, Detail: fmt.Sprintf("Key %s, made %s", k.KeyID, k.CreatedAt.UTC().Format("2 Jan 2006"))}
 	if !k.ReplacedAt.IsZero() {
-		detail += ", replaced " + k.ReplacedAt.UTC().Format("2 Jan 2006") + "; retries may still carry it"
+		step.Detail += ", replaced " + k.ReplacedAt.UTC().Format("2 Jan 2006") + "; retries may still carry it"
+	}
+	if replacedBy(k, d) {
+		step.Title, step.Tone = "Key found, but it had been replaced", ui.Waiting
 	}
 	if !k.ExpiresAt.IsZero() {
-		detail += ", ends " + k.ExpiresAt.UTC().Format("2 Jan 2006")
+		step.Detail += ", ends " + k.ExpiresAt.UTC().Format("2 Jan 2006")
 	}
-	return ui.LifeStep{Title: "Key found", Tone: ui.Good, Detail: detail + "."}
+	if !k.RetiredAt.IsZero() {
+		step.Detail += ", retired from " + k.RetiredAt.UTC().Format("2 Jan 2006")
+	}
+	if k.RetireReason != "" {
+		step.Detail += " (" + readable(k.RetireReason) + ")"
+	}
+	step.Detail += "."
+	return step
 }
+
+// keyOf is the stored key that a delivery names.
+func keyOf(d store.Delivery, keys []store.SignatureKey) (store.SignatureKey, bool) {
+	i := slices.IndexFunc(keys, func(k store.SignatureKey) bool { return strings.EqualFold(k.KeyID, d.KeyID) })
+	if i < 0 {
+		return store.SignatureKey{}, false
+	}
+	return keys[i], true
+}
+
+// replacedBy tells whether a key had been replaced when the delivery arrived that it verified.
+func replacedBy(k store.SignatureKey, d store.Delivery) bool {
+	return d.Verdict == store.Verified && !k.ReplacedAt.IsZero() && !k.ReplacedAt.After(d.ReceivedAt)
+}
+
+// replacedKeyMeaning says what to make of what a replaced key verified.
+const replacedKeyMeaning = "It is signed with a key that had been replaced when it arrived: a late retry, or somebody who got hold of the former key. Compare it with Cybersource where that matters."
 
 func matchStep(d store.Delivery, header cybs.SignatureHeader) ui.LifeStep {
 	step := ui.LifeStep{Title: "Signature matches: " + orWord(d.Variant, "variant not recorded"), Tone: ui.Good, Detail: variantMeaning(d.Variant)}

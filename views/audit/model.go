@@ -63,7 +63,7 @@ func Title(action string) string {
 		"subscription.rotate_client": "OAuth client rotated", "oauth_client.create": "OAuth client made", "oauth_client.store": "OAuth client stored",
 		"oauth_client.retire": "OAuth client retired", "mle_key.create": "Encryption certificate made", "mle_key.retire": "Encryption certificate retired",
 		"assertion_certificate.add": "Assertion certificate added", "assertion_certificate.retire": "Assertion certificate retired",
-		"signature_key.create": "Digital signature key made", "signature_key.add": "Digital signature key added", "playground.send": "Sandbox event sent", "playground.trickle": "Sandbox trickle changed",
+		"signature_key.create": "Digital signature key made", "signature_key.add": "Digital signature key added", "signature_key.retire": "Digital signature key retired", "playground.send": "Sandbox event sent", "playground.trickle": "Sandbox trickle changed",
 	}
 	if title, ok := words[action]; ok {
 		return title

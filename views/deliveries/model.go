@@ -28,6 +28,8 @@ type Verification struct {
 	Verdict ui.Status
 	// Summary says the verdict in one sentence.
 	Summary string
+	// Remark warns of what a verified delivery may hide; empty when there is nothing.
+	Remark string
 	// Variant names the bytes that the signature covers; empty when none matched.
 	Variant string
 	// Steps are the checks in their order; a failed one is Bad, one that was not reached is

@@ -27,8 +27,14 @@ type Item struct {
 
 // Key is a digital signature key, without its secret.
 type Key struct {
-	ID                               string
-	CreatedAt, ExpiresAt, ReplacedAt time.Time
+	ID string
+	// Tone and State say in a few words whether it verifies now; Detail says more, and may be empty.
+	Tone          ui.Tone
+	State, Detail string
+	CreatedAt     time.Time
+	EndsAt        time.Time // zero: no end is known
+	// Retire leads to the question; it has a Reason where that cannot be done, and no label where nothing is left to do.
+	Retire ui.Action
 }
 
 // Show is the page of one organization.
@@ -67,6 +73,28 @@ type KeyForm struct {
 	Action, Cancel             string
 	Errors                     []ui.FieldError
 	KeyID, Secret, State, Ends ui.Field
+}
+
+// RetireKey asks before a digital signature key is retired, and names what happens.
+type RetireKey struct {
+	Frame     layout.Page
+	Action    string
+	Happens   []string
+	What      []ui.Pair
+	Errors    []ui.FieldError
+	When, At  ui.Field
+	Why       ui.Field
+	Confirm   ui.Field // nothing is asked when it has no name
+	Button    ui.Action
+	Back      ui.Action
+	Important bool // it is the key that Cybersource signs with now
+}
+
+func (m RetireKey) tone() ui.Tone {
+	if m.Important {
+		return ui.Bad
+	}
+	return ui.Waiting
 }
 
 // Form is the page for a new organization, or for one that changes.

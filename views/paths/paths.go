@@ -65,6 +65,8 @@ const (
 	// SignatureKeys takes a POST with a digital signature key that was made elsewhere.
 	SignatureKeys   = "/organizations/:id/keys"
 	NewSignatureKey = "/organizations/:id/keys/new"
+	// RetireSignatureKey asks before a digital signature key is retired (GET) and retires it (POST).
+	RetireSignatureKey = "/organizations/:id/keys/:key/retire"
 
 	Team           = "/team"
 	NewMember      = "/team/new"
@@ -158,6 +160,11 @@ func CheckOrganizationOf(id int64) string { return fillID(CheckOrganization, id)
 
 // SignatureKeysOf takes a POST that adds a digital signature key to an organization.
 func SignatureKeysOf(id int64) string { return fillID(SignatureKeys, id) }
+
+// RetireSignatureKeyOf asks before a digital signature key of an organization is retired.
+func RetireSignatureKeyOf(id, key int64) string {
+	return strings.Replace(fillID(RetireSignatureKey, id), ":key", strconv.FormatInt(key, 10), 1)
+}
 
 // NewSignatureKeyOf is the form for a digital signature key that was made elsewhere.
 func NewSignatureKeyOf(id int64) string { return fillID(NewSignatureKey, id) }

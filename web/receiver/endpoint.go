@@ -36,10 +36,11 @@ type endpoint struct {
 	sources []netip.Prefix // its own list; empty: the server's counts
 }
 
-// keyring holds an organization's signature keys, former ones included, or why they cannot be used.
+// keyring holds an organization's signature keys by id, former ones included.
 type keyring struct {
 	keys map[string]cybs.Key
-	err  error
+	// unreadable are those whose encryption key is not configured: nobody can judge now what they signed. They are in keys too, without secret.
+	unreadable map[string]bool
 }
 
 func (k *keyring) lookup(keyID string) (cybs.Key, bool) {
@@ -190,18 +191,23 @@ func (t *table) want(p store.TokenPolicy) {
 // keySets returns the URLs of the external issuers that endpoints name.
 func (e *endpoints) keySets() []string { return e.current.Load().keySets }
 
-// readKeys fails only when the database does: keys that do not open are a fault of one organization, and the others go on.
+// readKeys fails only when the database does: a key that does not open is left without its secret, and the others go on.
 func (e *endpoints) readKeys(ctx context.Context, organizationID int64) (*keyring, error) {
 	list, err := e.store.SignatureKeys(ctx, organizationID)
-	if errors.Is(err, store.ErrSealBroken) {
-		return &keyring{err: err}, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read signature keys: %w", err)
 	}
-	ring := &keyring{keys: make(map[string]cybs.Key, len(list))}
+	ring := &keyring{keys: make(map[string]cybs.Key, len(list)), unreadable: make(map[string]bool)}
 	for _, k := range list {
-		ring.keys[k.KeyID] = cybs.Key{ID: k.KeyID, Secret: cybs.Secret(k.Key), ExpiresAt: k.ExpiresAt}
+		id := k.KeyID
+		if _, newer := ring.keys[id]; newer {
+			continue
+		}
+		ring.keys[id] = cybs.Key{ID: k.KeyID, Secret: cybs.Secret(k.Key), ExpiresAt: k.ExpiresAt, RetiredAt: k.RetiredAt}
+		if k.Unreadable {
+			ring.unreadable[id] = true
+			e.log.Error("a digital signature key cannot be opened: its encryption key is not configured", "organization", organizationID, "key", k.KeyID)
+		}
 	}
 	return ring, nil
 }

@@ -181,7 +181,7 @@ func (x *explainer) look(ctx context.Context) (known, error) {
 	for i, key := range keys {
 		o := k.organizations[key.OrganizationID]
 		k.keys[i] = cybs.KnownKey{
-			Key:            cybs.Key{ID: key.KeyID, Secret: cybs.Secret(key.Key), ExpiresAt: key.ExpiresAt},
+			Key:            cybs.Key{ID: key.KeyID, Secret: cybs.Secret(key.Key), ExpiresAt: key.ExpiresAt, RetiredAt: key.RetiredAt},
 			OrganizationID: o.OrganizationID, Environment: cybs.Environment(o.Environment), ReplacedAt: key.ReplacedAt,
 		}
 	}

@@ -93,6 +93,14 @@ func TestEveryRungOfStoredKeysIsReached(t *testing.T) {
 			},
 			detail: "It expired",
 		},
+		cybs.RungKeyRetired: {
+			prepare: func(t *testing.T, c *counterpart, k store.SignatureKey) {
+				t.Helper()
+				k.RetiredAt = time.Now().Add(-time.Hour)
+				c.keep(t, k)
+			},
+			detail: "It was retired",
+		},
 		cybs.RungVerifies: {
 			prepare: func(*testing.T, *counterpart, store.SignatureKey) {},
 			after: func(t *testing.T, c *counterpart, k store.SignatureKey) {

@@ -21,6 +21,7 @@ const (
 	ReasonKeyUnknown         = "key_unknown"
 	ReasonKeyEmpty           = "key_empty"
 	ReasonKeyExpired         = "key_expired"
+	ReasonKeyRetired         = "key_retired"
 	ReasonTimestampTooOld    = "timestamp_too_old"
 	ReasonTimestampTooNew    = "timestamp_too_new"
 	ReasonSignatureMismatch  = "signature_mismatch"
@@ -43,7 +44,7 @@ func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body [
 	v, err := r.weigh(e, h, body, now)
 	if err == nil && (v.reason == ReasonKeyUnknown || v.reason == ReasonMLEKeyUnknown || v.reason == ReasonMLEWrongKey) {
 		// Another replica may have made the key just now. When the database does not answer, storing fails too.
-		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil && again.keys.err == nil {
+		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil {
 			e = again
 			v, err = r.weigh(e, h, body, now)
 		}
@@ -56,12 +57,12 @@ func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body [
 
 // weigh is judge with what is known of the endpoint, and without any effect: it serves what arrives as well as what is judged again.
 func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
-	if e.keys.err != nil {
-		return verdict{}, e.keys.err
-	}
 	pinned := r.variants.pinned(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))})
 	in := cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: pinned}
 	verification, err := verify(in, h)
+	if errors.Is(err, cybs.ErrKeyEmpty) && e.keys.unreadable[verification.KeyID] {
+		return verdict{}, fmt.Errorf("verify with key %s of organization %s: %w", verification.KeyID, e.Organization, store.ErrSealBroken)
+	}
 	v := verdict{verdict: store.Verified, verification: verification}
 	v.notification, _ = cybs.ParseNotification(h, body) // what cannot be read is kept and shown raw
 	if v.notification.Form == cybs.FormEncrypted && (err == nil || errors.Is(err, cybs.ErrSignatureMismatch)) {
@@ -131,6 +132,7 @@ func reasonOf(err error) string {
 		{cybs.ErrKeyUnknown, ReasonKeyUnknown},
 		{cybs.ErrKeyEmpty, ReasonKeyEmpty},
 		{cybs.ErrKeyExpired, ReasonKeyExpired},
+		{cybs.ErrKeyRetired, ReasonKeyRetired},
 		{cybs.ErrTimestampTooOld, ReasonTimestampTooOld},
 		{cybs.ErrTimestampTooNew, ReasonTimestampTooNew},
 	} {
@@ -156,6 +158,9 @@ func (r *Receiver) found(err error, e *endpoint, v cybs.Verification, now time.T
 	case ReasonKeyExpired:
 		key, _ := e.keys.lookup(v.KeyID)
 		return fmt.Sprintf("It was signed at %s with key %s, which expired at %s. The signature itself is right.", instant(v.SignedAt), v.KeyID, instant(key.ExpiresAt))
+	case ReasonKeyRetired:
+		key, _ := e.keys.lookup(v.KeyID)
+		return fmt.Sprintf("It is signed with key %s, which was retired here at %s. The signature itself is right.", v.KeyID, instant(key.RetiredAt))
 	case ReasonTimestampTooOld:
 		return fmt.Sprintf("It was signed at %s and arrived at %s, %s later. At most %s is accepted. The signature itself is right.", instant(v.SignedAt), arrived, v.Skew.Round(time.Second), r.cfg.Tolerance)
 	case ReasonTimestampTooNew:

@@ -202,3 +202,40 @@ func TestKeysThatCannotBeOpenedAreNobodysForgery(t *testing.T) {
 		t.Errorf("log: %s", d.log)
 	}
 }
+
+func TestRetiredKeyVerifiesNothingWhateverItsTime(t *testing.T) {
+	t.Parallel()
+	for name, retired := range map[string]struct {
+		at   time.Duration
+		want int
+	}{
+		"a moment ago": {-time.Millisecond, http.StatusUnauthorized}, "long ago": {-48 * time.Hour, http.StatusUnauthorized}, "in an hour": {time.Hour, http.StatusOK},
+	} {
+		d := newHouse(t)
+		if _, err := d.store.Pool().Exec(t.Context(), "UPDATE signature_keys SET retired_at = $1", time.Now().Add(retired.at)); err != nil {
+			t.Fatal(err)
+		}
+		d.open(t)
+		wantStatus(t, d.signed(t, notice{}.body()), retired.want)
+		if got := d.only(t); retired.want == http.StatusUnauthorized && (got.Reason != receiver.ReasonKeyRetired || got.Variant != string(cybs.VariantBody)) {
+			t.Errorf("%s: reason %q, variant %q", name, got.Reason, got.Variant)
+		}
+	}
+}
+
+func TestOneKeyThatCannotBeOpenedStopsOnlyWhatItSigned(t *testing.T) {
+	t.Parallel()
+	d := newHouse(t)
+	if _, err := d.store.Pool().Exec(t.Context(), `INSERT INTO signature_keys (organization_id, key_id, sealed_key, created_at, replaced_at)
+		SELECT organization_id, 'sealed-elsewhere', '\x010000000000000000aa', now(), now() FROM signature_keys LIMIT 1`); err != nil {
+		t.Fatal(err)
+	}
+	d.open(t)
+	wantStatus(t, d.signed(t, notice{}.body()), http.StatusOK)
+	body := notice{}.body()
+	other := cybs.Key{ID: "sealed-elsewhere", Secret: cybs.Secret("whatever it may be, nobody knows")}
+	wantStatus(t, d.send(t, body, cybs.HeaderSignature, cybs.Sign(other, time.Now(), body)), http.StatusServiceUnavailable)
+	if n := d.deliveries(t); n != 1 {
+		t.Errorf("%d deliveries are stored, want that of the other key alone", n)
+	}
+}
