@@ -161,6 +161,35 @@
     boxes[0]?.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  on("input", (e) => {
+    const find = closest(e, "[data-group-find]");
+    if (!find) return;
+    const wanted = find.value.trim().toLowerCase();
+    let found = 0;
+    for (const group of all(".group", find.closest("fieldset"))) {
+      const whole = group.querySelector("summary").textContent.toLowerCase().includes(wanted);
+      const options = all(".check", group);
+      for (const option of options) option.hidden = !whole && !option.textContent.toLowerCase().includes(wanted);
+      const left = options.filter((o) => !o.hidden).length;
+      found += left;
+      group.hidden = wanted !== "" && left === 0;
+      group.open = wanted !== "" ? left > 0 : Boolean(group.querySelector(":checked"));
+    }
+    find.closest("fieldset").querySelector("[data-group-found]").textContent = wanted === "" ? "" : found === 1 ? "1 found" : found + " found";
+  });
+  on("keydown", (e) => { if (e.key === "Enter" && closest(e, "[data-group-find]")) e.preventDefault(); }); // it is no answer of the form
+
+  // What is chosen and what is missing, beside the button that is always in sight.
+  function tellState(form) {
+    const line = form.querySelector("[data-form-state]");
+    if (!line) return;
+    const boxes = all("input[name=event]", form), kept = boxes.filter((b) => b.type === "hidden").length;
+    const chosen = kept + boxes.filter((b) => b.checked).length;
+    const missing = [chosen ? "" : "an event type", form.elements.namedItem("name").value.trim() ? "" : "a name"].filter(Boolean);
+    line.textContent = chosen + " of " + boxes.length + " event types chosen." + (missing.length ? " Missing: " + missing.join(" and ") + "." : "");
+  }
+  for (const type of ["input", "change"]) on(type, (e) => { const form = closest(e, "form"); if (form) tellState(form); });
+
   /* ---- Tables ------------------------------------------------------------------ */
 
   // A table that is wider than its place scrolls by itself, with its head on top; one that fits scrolls with the page.

@@ -108,12 +108,18 @@ type formState struct {
 	fields       *form              // holds what is wrong; nil when nothing was checked
 	notices      []subscriptions.Notice
 	review       *subscriptions.Review // what would be sent; nil when nobody asked
+	checksOnly   bool                  // htmx asks for what is known before saving alone
 }
 
 // answering is the form after a button that does not save.
 func (st formState) answering(intent string) formState {
-	if intent == subscriptions.IntentSources {
+	switch intent {
+	case subscriptions.IntentSources:
 		st.draft.security.sources = withCybersource(st.draft.security.sources)
+	case subscriptions.IntentRetries:
+		st.draft = st.draft.withProposedRetries()
+	case subscriptions.IntentChecks:
+		st.checksOnly = true
 	}
 	return st
 }
@@ -148,10 +154,17 @@ func (s *Server) showSubscriptionForm(c echo.Context, status int, st formState) 
 	if err := s.fillReadiness(c, &f, st); err != nil {
 		return err
 	}
+	f.Action = paths.Subscriptions
+	if st.editing.ID != 0 {
+		f.Action = paths.EditSubscriptionOf(st.editing.ID)
+	}
+	if st.checksOnly && s.partial(c) {
+		return s.render(c, http.StatusOK, subscriptions.ChecksPart(f))
+	}
 	if st.editing.ID != 0 {
 		return s.renderEditForm(c, status, f, st)
 	}
-	f.Action, f.OrganizationID, f.CancelHref = paths.Subscriptions, st.organization.ID, paths.Subscriptions
+	f.OrganizationID, f.CancelHref = st.organization.ID, paths.Subscriptions
 	if len(organizations(c)) > 1 {
 		f.ChangeHref = paths.NewSubscription
 	}
@@ -163,7 +176,7 @@ func (s *Server) showSubscriptionForm(c echo.Context, status int, st formState) 
 
 func (s *Server) renderEditForm(c echo.Context, status int, f subscriptions.Form, st formState) error {
 	v := st.editing
-	f.Action, f.Version, f.CancelHref = paths.EditSubscriptionOf(v.ID), st.draft.version, paths.ShowSubscription(v.ID)
+	f.Version, f.CancelHref = st.draft.version, paths.ShowSubscription(v.ID)
 	f.Submit = ui.Action{Label: "Save changes", Kind: ui.Primary, Attrs: templ.Attributes{"data-testid": "submit-subscription"}}
 	p := s.page(c, "Edit subscription", crumb("Subscriptions", paths.Subscriptions), crumb(v.Name, paths.ShowSubscription(v.ID)),
 		describe("Only what you change is sent to Cybersource."))
@@ -218,6 +231,10 @@ func retryFields(st formState) subscriptions.Retry {
 	}
 	r.Interval.Unit = ""
 	r.Schedule = scheduleOfDraft(d)
+	if r.Schedule.Problem == "" && r.Schedule.Cover < shortCover {
+		r.Proposal = "It gives up after " + ui.DurationText(r.Schedule.Cover) + ", and what it gives up is lost. A restart or a night takes longer. " +
+			"Growing waits outlast " + ui.DurationText(proposedRetryPolicy().Cover()) + " with no more than 8 requests: after 1, 3, 9, 27, 81, 243 and 729 minutes."
+	}
 	return r
 }
 
@@ -243,7 +260,7 @@ func (s *Server) previewSchedule(c echo.Context, f *form) error {
 // intentOf is set when a button asks for something other than saving.
 func intentOf(f *form) string {
 	switch intent := f.values.Get(subscriptions.FieldIntent); intent {
-	case subscriptions.IntentPreview, subscriptions.IntentReload, subscriptions.IntentSources, subscriptions.IntentReview:
+	case subscriptions.IntentPreview, subscriptions.IntentReload, subscriptions.IntentSources, subscriptions.IntentReview, subscriptions.IntentRetries, subscriptions.IntentChecks:
 		return intent
 	default:
 		return ""

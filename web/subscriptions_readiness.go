@@ -38,7 +38,7 @@ func (s *Server) fillReadiness(c echo.Context, f *subscriptions.Form, st formSta
 	f.Endpoint = []ui.Pair{
 		{Name: "Webhook URL", Value: webhookURL, Mono: true},
 		{Name: "Health check URL", Value: healthURL, Mono: true},
-		{Name: "Security", Value: securitySentence(st.draft.security.kind), Hint: "Cybersource calls from " + strings.Join(cybs.DeliverySources(), " and ") + ": allow both in your firewall."},
+		{Name: "Called from", Value: strings.Join(cybs.DeliverySources(), " and "), Hint: "Cybersource calls from these two addresses: allow both in your firewall."},
 	}
 	f.Checks = append([]subscriptions.Check{credentialsCheck(st.organization), catalogueCheck(st.catalogue)}, s.securityChecks(st, have)...)
 	f.Checks = append(f.Checks, addressChecks(webhookURL, s.environment)...)

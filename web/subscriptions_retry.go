@@ -3,12 +3,30 @@ package web
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/views/subscriptions"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
+
+// proposedRetryPolicy is what the form offers in place of a policy that soon gives up: retries after 1, 3, 9, 27, 81, 243 and 729 minutes.
+// It outlasts a night, its first three retries come within nine minutes all the same, and eight requests flood nobody (decision 37).
+func proposedRetryPolicy() cybs.RetryPolicy {
+	return cybs.RetryPolicy{Algorithm: cybs.Geometric, FirstRetry: 1, Interval: 3, NumberOfRetries: 7}
+}
+
+// shortCover is how long an outage a policy must outlast for the form to offer no other.
+const shortCover = time.Hour
+
+// withProposedRetries is the draft with the policy that the form offers. Whether the subscription is suspended at its end stays as chosen.
+func (d subscriptionDraft) withProposedRetries() subscriptionDraft {
+	p := proposedRetryPolicy()
+	d.algorithm, d.firstRetry, d.interval, d.retries = string(p.Algorithm), strconv.Itoa(p.FirstRetry), strconv.Itoa(p.Interval), strconv.Itoa(p.NumberOfRetries)
+	d.repeats, d.repeatWait = strconv.Itoa(p.RepeatSequenceCount), strconv.Itoa(p.RepeatSequenceWaitTime)
+	return d
+}
 
 // Bounds of what the form takes for a retry policy. Cybersource publishes none; cybs.RetryPolicy.Validate bounds the whole.
 const (

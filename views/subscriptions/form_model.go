@@ -2,6 +2,7 @@ package subscriptions
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -26,12 +27,19 @@ const (
 	FieldIntent   = "intent"
 	IntentPreview = "preview"
 	IntentReload  = "reload"
+	// IntentRetries fills in the retry policy that the form offers.
+	IntentRetries = "retries"
+	// IntentChecks asks for what is known before saving, for the answers as they stand.
+	IntentChecks = "checks"
 	// FieldConfirm is what is typed before something is deleted in production.
 	FieldConfirm = "confirm"
 )
 
 // SchedulePartID is the id of the part that a change of the retry policy replaces.
 const SchedulePartID = "retry-schedule"
+
+// ChecksPartID is the id of the part that says what is known before saving.
+const ChecksPartID = "before-you-save"
 
 // Choose is the page that asks for whom a subscription is made.
 type Choose struct {
@@ -81,6 +89,8 @@ type Retry struct {
 	Retries, Repeats, RepeatWait ui.Field
 	Deactivate                   ui.Field
 	Schedule                     Schedule
+	// Proposal says why another policy would be better; empty when this one lasts.
+	Proposal string
 }
 
 // Schedule is what a retry policy means.
@@ -132,4 +142,27 @@ func (s Schedule) left() string {
 	}
 	return "The first " + strconv.Itoa(len(s.Attempts)) + " of " + strconv.Itoa(s.Total) +
 		" attempts are drawn; the last comes " + ui.DurationText(s.Cover) + " after the first."
+}
+
+// state says how far the form is: what is chosen and what is missing. static/app.js says the same while somebody types.
+func (f Form) state() string {
+	total, chosen := 0, len(f.Kept)
+	for _, g := range f.Groups {
+		for _, o := range g.Options {
+			total++
+			if o.Selected {
+				chosen++
+			}
+		}
+	}
+	text := strconv.Itoa(chosen) + " of " + strconv.Itoa(max(total, chosen)) + " event types chosen."
+	switch nameless := strings.TrimSpace(f.Name.Value) == ""; {
+	case chosen == 0 && nameless:
+		return text + " Missing: an event type and a name."
+	case chosen == 0:
+		return text + " Missing: an event type."
+	case nameless:
+		return text + " Missing: a name."
+	}
+	return text
 }

@@ -1,6 +1,10 @@
 package ui
 
-import "github.com/a-h/templ"
+import (
+	"slices"
+
+	"github.com/a-h/templ"
+)
 
 // CSRFField is the name of the form field that carries the session's token.
 const CSRFField = "_csrf"
@@ -88,6 +92,54 @@ func (f Field) inputType() string {
 }
 
 func (g OptionGroup) unfolded() bool { return g.Open || g.selected() > 0 }
+
+// reason is what all options of the group have against them, said once above them; "" where one can be chosen or reasons differ.
+func (g OptionGroup) reason() string {
+	if len(g.Options) == 0 {
+		return ""
+	}
+	first := g.Options[0].Reason
+	for _, o := range g.Options {
+		if o.Reason != first {
+			return ""
+		}
+	}
+	return first
+}
+
+// off reports whether an option of the group cannot be chosen.
+func (g OptionGroup) off(o Option) bool { return o.Reason != "" || g.reason() != "" }
+
+// withoutReason are the options without the reason that is said once for all.
+func (g OptionGroup) withoutReason() []Option {
+	if g.reason() == "" {
+		return g.Options
+	}
+	options := slices.Clone(g.Options)
+	for i := range options {
+		options[i].Reason = ""
+	}
+	return options
+}
+
+// selectable counts the options that can be chosen.
+func (g OptionGroup) selectable() int {
+	n := 0
+	for _, o := range g.Options {
+		if o.Reason == "" {
+			n++
+		}
+	}
+	return n
+}
+
+func optionCount(groups []OptionGroup) int {
+	n := 0
+	for _, g := range groups {
+		n += len(g.Options)
+	}
+	return n
+}
 
 func (g OptionGroup) selected() int {
 	n := 0

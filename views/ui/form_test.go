@@ -158,3 +158,27 @@ func TestAFilterSendsEveryQuestionByItsName(t *testing.T) {
 		t.Error("without script, the form needs its button")
 	}
 }
+
+func TestAGroupSaysOnceWhyNothingCanBeChosen(t *testing.T) {
+	t.Parallel()
+	taken := "“Payments” has this product."
+	doc := parse(t, ui.CheckboxGroups(ui.Field{Name: "events", Label: "Events"}, []ui.OptionGroup{
+		{Label: "Taken", Options: []ui.Option{{Value: "a", Reason: taken}, {Value: "b", Reason: taken}, {Value: "c", Reason: taken}}},
+		{Label: "Free", Options: []ui.Option{{Value: "d"}, {Value: "e"}, {Value: "f", Reason: "Not here."}}},
+	}))
+	groups := all(doc, "details")
+	if got := strings.Count(content(groups[0]), taken); got != 1 {
+		t.Errorf("the reason is said %d times", got)
+	}
+	for _, input := range all(groups[0], "input") {
+		if !has(input, "disabled") {
+			t.Error("what cannot be chosen can be ticked")
+		}
+	}
+	if got := content(groups[0]); strings.Contains(got, "Select all") {
+		t.Error("all of nothing can be selected")
+	}
+	if got := content(groups[1]); !strings.Contains(got, "Select all") || !strings.Contains(got, "Not here.") {
+		t.Errorf("the other group says %q", got)
+	}
+}
