@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/switchboardhq/switchboard/store"
-	"github.com/switchboardhq/switchboard/store/mask"
 )
 
 const (
@@ -33,12 +32,13 @@ func (r *Receiver) delivery(req *http.Request, e *endpoint, body []byte, v verdi
 	return d
 }
 
-// write puts what was found into the row.
+// write puts what was found into the row. What the delivery says of itself is anybody's text: it has no card numbers then.
 func (v verdict) write(d *store.Delivery, e *endpoint) {
 	n := v.notification
-	d.ProductID, d.EventType, d.WebhookID, d.TraceID, d.RequestType = n.ProductID, n.EventType, n.WebhookID, n.TransactionTraceID, n.RequestType
-	d.RetryNumber, d.EventDate = n.RetryNumber, n.EventDate
-	d.Verdict, d.Reason, d.ReasonDetail, d.KeyID = v.verdict, v.reason, clean(v.detail), v.verification.KeyID
+	d.ProductID, d.EventType, d.WebhookID = withoutCards(n.ProductID), withoutCards(n.EventType), withoutCards(n.WebhookID)
+	d.TraceID, d.RequestType, d.EventDate = withoutCards(n.TransactionTraceID), withoutCards(n.RequestType), withoutCards(n.EventDate)
+	d.RetryNumber = n.RetryNumber
+	d.Verdict, d.Reason, d.ReasonDetail, d.KeyID = v.verdict, v.reason, withoutCards(v.detail), withoutCards(v.verification.KeyID)
 	d.Variant, d.EnvelopeSigned, d.SignedAt = string(v.verification.Variant), v.verification.EnvelopeSigned, v.verification.SignedAt
 	if d.ProductID == "" {
 		d.ProductID = productOf(e, "")
@@ -94,14 +94,14 @@ func keptHeaders(req *http.Request) []store.Header {
 	}
 	slices.Sort(names)
 	headers := make([]store.Header, 0, len(names)+1)
-	headers = append(headers, store.Header{"Host", clean(req.Host)})
+	headers = append(headers, store.Header{"Host", withoutCards(req.Host)})
 	for _, name := range names {
 		for _, value := range req.Header[name] {
 			if len(headers) == maxHeaders {
 				return headers
 			}
 			if value, keep := keptValue(name, value); keep {
-				headers = append(headers, store.Header{name, value})
+				headers = append(headers, store.Header{withoutCards(name), value})
 			}
 		}
 	}
@@ -118,13 +118,13 @@ func keptValue(name, value string) (string, bool) {
 		if !both {
 			return digest(value), true
 		}
-		return clean(scheme) + " " + digest(credentials), true
+		return withoutCards(scheme) + " " + digest(credentials), true
 	case strings.Contains(lower, "token"), strings.Contains(lower, "secret"), strings.Contains(lower, "password"), strings.Contains(lower, "api-key"), strings.Contains(lower, "apikey"):
 		return digest(value), true
-	case strings.HasPrefix(lower, "v-c-"):
-		return clean(value), true
+	case lower == "v-c-signature":
+		return signatureLine(value), true
 	}
-	return clean(string(mask.Text([]byte(value)).Text)), true
+	return withoutCards(value), true
 }
 
 func digest(credentials string) string {

@@ -27,13 +27,13 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	n, err := g.read(d)
 	if err != nil || n.Payload == nil {
 		described = unreadable(d)
-		described.EventOrganization, described.Test = n.EventOrganizationID, n.Test
+		described.EventOrganization, described.Test = withoutCards(n.EventOrganizationID), n.Test
 		described.Payload = searchable(d.Body, nil)
 		return described
 	}
 	payload := mask.ValidJSON(n.Payload).Text // parsing has shown that it is
 	described = store.Description{
-		EventOrganization: n.EventOrganizationID, Test: n.Test,
+		EventOrganization: withoutCards(n.EventOrganizationID), Test: n.Test,
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
 		Payload:  searchable(n.Payload, payload), Horizon: g.plans.of(g.policy(d)).horizon, EventAt: n.EventTime,
 	}

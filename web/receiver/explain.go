@@ -227,7 +227,7 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 		in.Pinned = x.variants.pinned(variantPlace{e.ID, productOf(e, d.ProductID)})
 	}
 	e := cybs.Explain(in)
-	return store.Explanation{Rung: string(e.Rung), Detail: clean(e.Detail), Expected: e.Expected}
+	return store.Explanation{Rung: string(e.Rung), Detail: withoutCards(e.Detail), Expected: e.Expected}
 }
 
 // ownRung is the rung of a reason that is no matter of the signature, "" for the others.

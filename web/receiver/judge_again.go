@@ -87,7 +87,7 @@ func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) 
 		return notJudged(d, NotKeptCredentials, "Its endpoint demands a client certificate or a token. What came with it was not accepted then, and is not kept: it cannot be looked at again.")
 	}
 	if refused.reason != "" {
-		d.Reason, d.ReasonDetail = refused.reason, clean(refused.detail)
+		d.Reason, d.ReasonDetail = refused.reason, withoutCards(refused.detail)
 		return store.Judged{Outcome: store.OutcomeRejected, Delivery: d, Rung: r.explainer.explain(d, k).Rung}
 	}
 	v, err := r.weigh(e, h, d.Body, d.ReceivedAt)

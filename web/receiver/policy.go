@@ -190,7 +190,7 @@ func (r *Receiver) admitCertificate(req *http.Request, e *endpoint, now time.Tim
 // short cuts a stranger's text for a sentence.
 func short(s string) string {
 	const most = 120
-	s = clean(s)
+	s = withoutCards(s)
 	if len(s) <= most {
 		return s
 	}
