@@ -132,6 +132,20 @@ func (n *Notification) fill(h http.Header, env envelope) {
 	n.EventOrganizationID = payloadOrganization(n.Payload)
 }
 
+// firstEventTime is before any webhook of Cybersource's, and mostAhead beyond what a clock and a date without a zone can be ahead.
+var firstEventTime = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+const mostAhead = 24 * time.Hour
+
+// PossibleEventTime is an event time if it can be right for a notification that arrived at a time, otherwise the zero time. With most
+// signatures the event date is not signed, so it can be any.
+func PossibleEventTime(event, arrived time.Time) time.Time {
+	if event.Before(firstEventTime) || event.After(arrived.Add(mostAhead)) {
+		return time.Time{}
+	}
+	return event
+}
+
 // take sets field from the body's member and notes when the header said something else. Case is no difference.
 func (n *Notification) take(field *string, name string, member []byte) {
 	text := memberText(member)

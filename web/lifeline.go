@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
@@ -21,20 +22,24 @@ func (n *shown) lifeLine(st retryStory, clock ui.Clock) []ui.LifeStep {
 	parts := append(n.lifeOfAttempts(st), aroundLife(st, clock)...)
 	parts = append(parts, n.lifeToCome(st)...)
 	slices.SortStableFunc(parts, func(a, b lifePart) int { return a.at.Compare(b.at) })
-	steps := occurred(n.EventDate)
+	steps := occurred(n.EventDate, n.ReceivedAt)
 	for _, p := range parts {
 		steps = append(steps, p.steps...)
 	}
 	return steps
 }
 
-func occurred(eventDate string) []ui.LifeStep {
+// occurred is left without a time where the event date is none, or cannot be right: a wrong time would stand in the wrong place.
+func occurred(eventDate string, arrived time.Time) []ui.LifeStep {
 	if eventDate == "" {
 		return nil
 	}
 	at := eventTime(eventDate)
-	if at.IsZero() {
+	switch {
+	case at.IsZero():
 		return []ui.LifeStep{{Title: "Occurred", Detail: readable(eventDate) + ", which is not a time we can read."}}
+	case cybs.PossibleEventTime(at, arrived).IsZero():
+		return []ui.LifeStep{{Title: "Occurred", Detail: "The event date is " + readable(eventDate) + ", which cannot be right."}}
 	}
 	return []ui.LifeStep{{Title: "Occurred", At: at, Detail: "By Cybersource's clock" + zoneRemark(eventDate) + "."}}
 }

@@ -74,11 +74,22 @@ func (d ChartData) top() float64 {
 	for _, p := range d.shown() {
 		sum := 0.0
 		for _, v := range p.Values {
-			sum += max(v, 0)
+			sum += height(v)
 		}
 		highest = max(highest, sum)
 	}
 	return niceTop(highest)
+}
+
+// highestValue bounds what is drawn, so that no sum of a bar is infinite.
+const highestValue = 1e300
+
+// height is a value as it can be drawn: from zero up, and a number.
+func height(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return min(max(v, 0), highestValue)
 }
 
 // niceTop is the smallest of 1, 2, 4, 5, 10 times a power of ten that is not below v;
@@ -106,7 +117,7 @@ func (d ChartData) bars() []bar {
 	for i, p := range points {
 		y := chartTop + chartPlot
 		for k, v := range p.Values {
-			if v <= 0 || k >= len(d.Series) {
+			if v = height(v); v <= 0 || k >= len(d.Series) {
 				continue
 			}
 			h := v / top * chartPlot
@@ -164,15 +175,15 @@ func sparkPath(values []float64) string {
 	}
 	highest := 0.0
 	for _, v := range values {
-		highest = max(highest, v)
+		highest = max(highest, height(v))
 	}
 	if highest == 0 {
 		highest = 1
 	}
 	path := ""
 	for i, v := range values {
-		x := float64(i) / float64(len(values)-1) * 118
-		y := 26 - max(v, 0)/highest*24
+		x := float64(i) / float64(max(len(values)-1, 1)) * 118
+		y := 26 - height(v)/highest*24
 		if i == 0 {
 			path = "M"
 		} else {

@@ -44,7 +44,7 @@ const leastGap = 0.03
 // that early attempts stay apart.
 func (s RetrySchedule) crowded() bool {
 	for i := 1; i < len(s.Attempts); i++ {
-		if float64(s.Attempts[i].Offset-s.Attempts[i-1].Offset) < leastGap*float64(s.cover()) {
+		if float64(s.Attempts[i].Offset)-float64(s.Attempts[i-1].Offset) < leastGap*float64(s.cover()) {
 			return true
 		}
 	}

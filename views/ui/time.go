@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -30,9 +31,7 @@ func (c Clock) Absolute(t time.Time) string {
 func (c Clock) Relative(t time.Time) string {
 	d := c.Now.Sub(t)
 	future := d < 0
-	if future {
-		d = -d
-	}
+	d = d.Abs() // unlike -d, it has an answer for the smallest duration too, which Sub gives for times that lie too far apart
 	if d < 5*time.Second {
 		return "just now"
 	}
@@ -43,6 +42,12 @@ func (c Clock) Relative(t time.Time) string {
 		return "in " + coarse(d)
 	}
 	return coarse(d) + " ago"
+}
+
+// machineTime is t as the datetime attribute takes it; false for a year that it has no form for, which browsers would not read.
+func machineTime(t time.Time) (string, bool) {
+	t = t.UTC()
+	return t.Format(time.RFC3339Nano), t.Year() >= 1 && t.Year() <= 9999
 }
 
 // coarse is d in its largest unit.
@@ -59,11 +64,23 @@ func coarse(d time.Duration) string {
 	}
 }
 
+// tooLong is what a duration at either end of its range stands for: the difference of times that lie further apart than a duration can say.
+const tooLong = "more than 292 years"
+
 // DurationText is d in its two largest units: "240 ms", "3.2 s", "4 min 10 s", "2 h 5 min".
 func DurationText(d time.Duration) string {
-	if d < 0 {
-		return "−" + DurationText(-d)
+	text := tooLong
+	if size := d.Abs(); size < math.MaxInt64 {
+		text = sizeText(size)
 	}
+	if d < 0 {
+		return "−" + text
+	}
+	return text
+}
+
+// sizeText is DurationText of what is not negative.
+func sizeText(d time.Duration) string {
 	two := func(big int64, bigUnit string, small int64, smallUnit string) string {
 		s := strconv.FormatInt(big, 10) + " " + bigUnit
 		if small > 0 {

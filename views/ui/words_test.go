@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,7 @@ func TestDurations(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		0: "0 µs", 800 * time.Microsecond: "800 µs", 42 * time.Millisecond: "42 ms", 3250 * time.Millisecond: "3.2 s", 3 * time.Second: "3 s",
+		math.MinInt64: "−more than 292 years", math.MaxInt64 - 1: "106751 d 23 h", math.MaxInt64: "more than 292 years",
 		42 * time.Second: "42 s", 250 * time.Second: "4 min 10 s", time.Hour: "1 h", 29 * time.Hour: "1 d 5 h", -6 * time.Millisecond: "−6 ms",
 	} {
 		if got := ui.DurationText(d); got != want {

@@ -35,7 +35,7 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	described = store.Description{
 		EventOrganization: withoutCards(n.EventOrganizationID), Test: n.Test,
 		Readable: n.Form != cybs.FormUnknown && n.Form != cybs.FormEncrypted,
-		Payload:  searchable(n.Payload, payload), Horizon: g.plans.of(g.policy(d)).horizon, EventAt: n.EventTime,
+		Payload:  searchable(n.Payload, payload), Horizon: g.plans.of(g.policy(d)).horizon, EventAt: cybs.PossibleEventTime(n.EventTime, d.ReceivedAt),
 	}
 	described.Fingerprint, described.Loose = fingerprints(n)
 	described.ObjectID, described.Summary = summarize(payload, n.Test)

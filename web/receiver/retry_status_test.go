@@ -285,3 +285,22 @@ func TestNextRetryFollowsThePolicyAtTheTime(t *testing.T) {
 		}
 	}
 }
+
+// An event date that cannot be right says nothing about the order of attempts: it neither joins nor parts them.
+func TestImpossibleEventDatesDoNotPartAttempts(t *testing.T) {
+	t.Parallel()
+	for first, again := range map[string]string{
+		"2026-11-22T10:00:00":   "0001-01-01T00:00:00",
+		"9999-12-31T23:59:59":   "2026-11-22T10:01:00",
+		"2099-01-01T00:00:00Z":  "1970-01-01T00:00:00Z",
+		"292277026596-12-04T15": "0000-00-00",
+	} {
+		d := newDoor(t)
+		wantStatus(t, d.signed(t, notice{date: first}.body()), http.StatusOK)
+		wantStatus(t, d.signed(t, notice{retry: 1, trace: "again", date: again}.body()), http.StatusOK)
+		d.await(t, "the retry of "+first, func() bool { return d.count(t, "SELECT count(*) FROM grouping_queue") == 0 })
+		if n := d.notifications(t, 1)[0]; n.DeliveryCount != 2 || n.LastRetryNumber != 1 {
+			t.Errorf("%s and %s: %d deliveries up to retry %d; want 2 up to 1", first, again, n.DeliveryCount, n.LastRetryNumber)
+		}
+	}
+}
