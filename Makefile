@@ -76,7 +76,7 @@ lint: ## vet, lint, and check the formatting and the shell scripts
 
 .PHONY: tools
 tools: ## install what tests and linters need beside Go
-	scripts/need cc node npm chromium shellcheck
+	scripts/need cc node npm chromium shellcheck nginx haproxy pgbouncer
 
 # npm writes this file last, so it is as new as the installed packages.
 e2e/node_modules/.package-lock.json: e2e/package-lock.json e2e/package.json

@@ -114,6 +114,7 @@ func New(cfg Config) (*Jobs, error) {
 		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
 		Workers:           workers,
 		FetchPollInterval: pollInterval,
+		PollOnly:          !cfg.Store.Sessions(), // River listens on a connection of the pool
 		PeriodicJobs: []*river.PeriodicJob{
 			periodic(cfg.SyncInterval, syncSubscriptionsArgs{}),
 			periodic(partitionInterval, keepPartitionsArgs{}),

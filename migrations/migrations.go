@@ -83,11 +83,11 @@ func Down(ctx context.Context, databaseURL string) (int64, error) {
 
 // List tells of each migration, oldest first, whether the database has it.
 func List(ctx context.Context, databaseURL string) ([]Status, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL) // which knows pool_max_conns, unlike pgx
 	if err != nil {
 		return nil, fmt.Errorf("read database URL: %w", err)
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config.ConnConfig)
 	defer func() { _ = db.Close() }() // read only: nothing is lost when closing fails
 	provider, err := newProvider(db)
 	if err != nil {
@@ -133,7 +133,10 @@ func locked(ctx context.Context, databaseURL string, ours func(*sql.DB) error, r
 	if err != nil {
 		return fmt.Errorf("read database URL: %w", err)
 	}
-	config.MaxConns = 3
+	config.MaxConns, config.MinConns, config.MinIdleConns = 3, 0, 0
+	if mode := &config.ConnConfig.DefaultQueryExecMode; *mode == pgx.QueryExecModeExec || *mode == pgx.QueryExecModeSimpleProtocol {
+		*mode = pgx.QueryExecModeCacheDescribe // those two guess the types of arguments
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)

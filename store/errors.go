@@ -33,7 +33,7 @@ func mapError(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, ErrNotFound)
 	}
 	var connectErr *pgconn.ConnectError
-	if errors.As(err, &connectErr) { // whatever the server says to it: it will not be asked this time
+	if errors.As(err, &connectErr) || errors.Is(err, errFull) { // whatever the server says to it: it will not be asked this time
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 	}
 	var pgErr *pgconn.PgError

@@ -38,12 +38,11 @@ func notify(ctx context.Context, tx pgx.Tx, topic Topic, id int64) error {
 // Listen calls fn for every change on any replica until ctx ends or the connection breaks; it then returns the reason. It first calls
 // ready, when changes from then on are sure to arrive: what happened before, the caller reads from the tables.
 func (s *Store) Listen(ctx context.Context, ready func(), fn func(Change)) error {
-	conn, err := s.pool.Acquire(ctx)
+	// A connection of its own: one that has listened goes on listening, and a pooler would give it to others.
+	raw, err := pgx.ConnectConfig(ctx, s.direct.Copy())
 	if err != nil {
 		return mapError("listen for changes", err)
 	}
-	// A connection that has listened goes on listening: it is closed, not given back.
-	raw := conn.Hijack()
 	defer func() { _ = raw.Close(context.WithoutCancel(ctx)) }()
 	if _, err := raw.Exec(ctx, "LISTEN "+liveChannel); err != nil {
 		return mapError("listen for changes", err)

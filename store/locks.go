@@ -11,7 +11,7 @@ import (
 // connection of its own and ends with it, so a process that dies leaves none behind.
 func (s *Store) LockOrganization(ctx context.Context, organizationID int64) (unlock func(), err error) {
 	doing := fmt.Sprintf("lock organization %d", organizationID)
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.locks.Acquire(ctx)
 	if err != nil {
 		return nil, mapError(doing, err)
 	}

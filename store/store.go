@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,12 @@ import (
 type Config struct {
 	// URL is the database, in any form pgx reads; several hosts are allowed. Required.
 	URL string
+	// DirectURL is the same database, reached by connections that are sessions: changes are listened for and locks are held on them. Empty: those of
+	// URL are. Given, URL leads through a pooler that keeps no sessions, so nothing is left on its connections, prepared statements included.
+	DirectURL string
 	// Sealer seals secrets and bodies. Required.
 	Sealer *Sealer
-	// MaxConns bounds the pool. Zero means 24.
+	// MaxConns bounds the pool. Zero means what URL says with pool_max_conns, else 24. Up to seven more listen and hold locks.
 	MaxConns int32
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -24,13 +28,20 @@ type Config struct {
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	pool   *pgxpool.Pool
+	pool   *pool
+	locks  *pool           // of those who hold a lock: they must not keep connections from what they wait for
+	direct *pgx.ConnConfig // of connections that stay open, and are sessions
+	pooled bool            // the pool's connections are not
 	sealer *Sealer
 	bodies *bodyCoder
 	now    func() time.Time
 }
 
-const defaultMaxConns = 24
+// maxLocks bounds the pool of those who hold a lock; fewMaxConns is a pool beside which it is halved.
+const (
+	maxLocks    = 4
+	fewMaxConns = 8
+)
 
 // Open connects and checks that the database answers. The schema is not checked: see package migrations.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
@@ -41,39 +52,82 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
-	if err != nil {
-		return nil, fmt.Errorf("read database URL: %w", err)
+	s := &Store{sealer: cfg.Sealer, bodies: bodies, now: cfg.Now, pooled: cfg.DirectURL != ""}
+	if s.now == nil {
+		s.now = time.Now
 	}
-	poolConfig.MaxConns = defaultMaxConns
-	if cfg.MaxConns > 0 {
-		poolConfig.MaxConns = cfg.MaxConns
+	if err := s.openPools(ctx, cfg); err != nil {
+		return nil, err
 	}
-	// UTC sessions make what timestamps print as independent of the server's own zone.
-	poolConfig.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	poolConfig.ConnConfig.RuntimeParams["application_name"] = "switchboard"
-	// Go's strings are UTF-8, whatever the role or the database prefers.
-	poolConfig.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
-	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
+	if err := s.ping(ctx); err != nil {
+		s.Close()
 		return nil, fmt.Errorf("reach database: %w", err)
 	}
-	now := cfg.Now
-	if now == nil {
-		now = time.Now
-	}
-	return &Store{pool: pool, sealer: cfg.Sealer, bodies: bodies, now: now}, nil
+	return s, nil
 }
 
-// Close waits for running queries and closes the pool.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) openPools(ctx context.Context, cfg Config) error {
+	pooled, err := poolConfig(cfg.URL)
+	if err != nil {
+		return err
+	}
+	sessions, err := poolConfig(cmp.Or(cfg.DirectURL, cfg.URL))
+	if err != nil {
+		return err
+	}
+	pooled.MaxConns = cmp.Or(cfg.MaxConns, ConnsInURL(cfg.URL), defaultMaxConns)
+	if s.pooled {
+		pooled.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // the one that needs nothing of the last exchange
+	}
+	pooled.MinConns, pooled.MinIdleConns = min(pooled.MinConns, pooled.MaxConns), min(pooled.MinIdleConns, pooled.MaxConns)
+	s.direct = sessions.ConnConfig.Copy()
+	sessions.MaxConns, sessions.MinConns, sessions.MinIdleConns, sessions.MaxConnIdleTime = maxLocks, 0, 0, time.Minute
+	if pooled.MaxConns <= fewMaxConns {
+		sessions.MaxConns = maxLocks / 2
+	}
+	if s.pool, err = newPool(ctx, pooled, !s.pooled); err != nil {
+		return err
+	}
+	if s.locks, err = newPool(ctx, sessions, true); err != nil {
+		s.pool.Close()
+	}
+	return err
+}
+
+// ping proves that the database answers.
+func (s *Store) ping(ctx context.Context) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return conn.Ping(ctx)
+}
+
+// ConnsInURL is the pool_max_conns of a database URL, zero when it has none.
+func ConnsInURL(url string) int32 {
+	parsed, err := pgx.ParseConfig(url)
+	if err != nil || parsed.RuntimeParams["pool_max_conns"] == "" {
+		return 0
+	}
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return 0
+	}
+	return cfg.MaxConns
+}
+
+// Close waits for running queries and closes the pools.
+func (s *Store) Close() {
+	s.locks.Close()
+	s.pool.Close()
+}
 
 // Pool is the connection pool, for the job queue that shares it.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool { return s.pool.Pool }
+
+// Sessions reports whether the pool's connections are sessions: what is set or listened for on one stays on it.
+func (s *Store) Sessions() bool { return !s.pooled }
 
 // CheckWritable reports whether the database takes writes now: it is reachable and not a read-only replica.
 func (s *Store) CheckWritable(ctx context.Context) error {
@@ -88,25 +142,7 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 }
 
 // InTx runs fn in a transaction, commits when it returns nil and rolls back otherwise. fn must not call the network.
-func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
-	tx, err := s.pool.Begin(ctx)
-	if err != nil {
-		return mapError("begin transaction", err)
-	}
-	defer func() {
-		// After a commit this does nothing; otherwise it must outlive a cancelled ctx, or the connection is lost.
-		rollbackCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = tx.Rollback(rollbackCtx)
-	}()
-	if err := fn(tx); err != nil {
-		return err
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return mapError("commit", err)
-	}
-	return nil
-}
+func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error { return s.pool.inTx(ctx, fn) }
 
 // querier is what a pool and a transaction have in common.
 type querier interface {

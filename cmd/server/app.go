@@ -173,10 +173,10 @@ func (a *app) startStore(ctx context.Context) error {
 		return err
 	}
 	a.onStop("database", a.database.stop)
-	if _, err := migrations.Up(ctx, a.database.url); err != nil {
+	if _, err := migrations.Up(ctx, a.database.sessions()); err != nil {
 		return err
 	}
-	a.store, err = store.Open(ctx, store.Config{URL: a.database.url, Sealer: sealer})
+	a.store, err = store.Open(ctx, store.Config{URL: a.database.url, DirectURL: a.database.direct, MaxConns: a.database.maxConns, Sealer: sealer})
 	return err
 }
 

@@ -138,11 +138,11 @@ func migrate(ctx context.Context, cfg Config, command string, log *slog.Logger, 
 	defer func() { err = errors.Join(err, db.stop(context.WithoutCancel(ctx))) }()
 	switch command {
 	case "migrate up":
-		return printVersion(stdout)(migrations.Up(ctx, db.url))
+		return printVersion(stdout)(migrations.Up(ctx, db.sessions()))
 	case "migrate down":
-		return printVersion(stdout)(migrations.Down(ctx, db.url))
+		return printVersion(stdout)(migrations.Down(ctx, db.sessions()))
 	default:
-		return printStatus(ctx, db.url, stdout)
+		return printStatus(ctx, db.sessions(), stdout)
 	}
 }
 

@@ -26,6 +26,8 @@ const sandboxEnvironment = "sandbox"
 // Config is the checked configuration.
 type Config struct {
 	DatabaseURL        secret // "": a private one is started
+	DatabaseDirectURL  secret // "": DatabaseURL keeps sessions
+	DatabaseMaxConns   int32  // 0: by DatabaseURL and by what the database allows
 	DataDir            string // absolute
 	ConsoleAddr        string
 	ReceiverAddr       string
@@ -84,9 +86,10 @@ func (c *checker) wrongSecret(variable, want string) {
 func loadConfig(raw settings) (Config, error) {
 	c := &checker{}
 	cfg := Config{
-		DatabaseURL: c.databaseURL(raw.DatabaseURL),
-		DataDir:     c.path("DATA_DIR", raw.DataDir),
-		ConsoleURL:  c.baseURL("CONSOLE_URL", raw.ConsoleURL, false), ReceiverURL: c.baseURL("RECEIVER_URL", raw.ReceiverURL, true),
+		DatabaseURL:       c.databaseURL("DATABASE_URL", raw.DatabaseURL),
+		DatabaseDirectURL: c.directURL(raw), DatabaseMaxConns: c.maxConns(raw.DatabaseMaxConns),
+		DataDir:    c.path("DATA_DIR", raw.DataDir),
+		ConsoleURL: c.baseURL("CONSOLE_URL", raw.ConsoleURL, false), ReceiverURL: c.baseURL("RECEIVER_URL", raw.ReceiverURL, true),
 		Environment: c.oneOf("CYBS_ENVIRONMENT", raw.CybsEnvironment, sandboxEnvironment, "test", "production", "production-india"),
 		CybsBaseURL: c.baseURL("CYBS_BASE_URL", raw.CybsBaseURL, true),
 		AdminEmail:  c.admin(raw), AdminPassword: secret(raw.AdminPassword),
@@ -129,14 +132,33 @@ func (c *checker) path(variable, value string) string {
 	return abs
 }
 
-func (c *checker) databaseURL(value string) secret {
+func (c *checker) databaseURL(variable, value string) secret {
 	if value == "" {
 		return ""
 	}
 	if _, err := pgxpool.ParseConfig(value); err != nil {
-		c.wrongSecret("DATABASE_URL", "want an address such as postgres://user:password@host:5432/database") // the cause may quote it
+		c.wrongSecret(variable, "want an address such as postgres://user:password@host:5432/database") // the cause may quote it
 	}
 	return secret(value)
+}
+
+func (c *checker) directURL(raw settings) secret {
+	if raw.DatabaseDirectURL != "" && raw.DatabaseURL == "" {
+		c.wrongSecret("DATABASE_DIRECT_URL", "want DATABASE_URL as well, which leads through the pooler")
+	}
+	return c.databaseURL("DATABASE_DIRECT_URL", raw.DatabaseDirectURL)
+}
+
+func (c *checker) maxConns(value string) int32 {
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < leastConns || n > mostConns {
+		c.wrong("DATABASE_MAX_CONNS", value, fmt.Sprintf("want a number of connections from %d to %d", leastConns, mostConns))
+		return 0
+	}
+	return int32(n)
 }
 
 // addresses checks the four doors and that no two want the same port.

@@ -4,6 +4,8 @@ package main
 // and variables, defaults (note stands for one that is no text), and what help says.
 type settings struct {
 	DatabaseURL        string `name:"database-url" variable:"DATABASE_URL" note:"a private PostgreSQL below DATA_DIR" help:"any PostgreSQL 15 or newer; several hosts allowed"`
+	DatabaseDirectURL  string `name:"database-direct-url" variable:"DATABASE_DIRECT_URL" note:"DATABASE_URL" help:"the same database past the pooler, where DATABASE_URL leads through one that keeps no sessions (PgBouncer in transaction mode)"`
+	DatabaseMaxConns   string `name:"database-max-conns" variable:"DATABASE_MAX_CONNS" note:"pool_max_conns of DATABASE_URL, else 24, or fewer where the database allows fewer" help:"connections in the pool, at least 3; up to 7 more listen and hold locks"`
 	DataDir            string `name:"data-dir" variable:"DATA_DIR" default:".data" help:"private database, generated keys and credentials"`
 	ConsoleAddr        string `name:"console-addr" variable:"CONSOLE_ADDR" default:"127.0.0.1:8080" help:"where people are served; port 0 picks a free one"`
 	ReceiverAddr       string `name:"receiver-addr" variable:"RECEIVER_ADDR" default:"127.0.0.1:8081" help:"where Cybersource delivers"`

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/switchboardhq/switchboard/views/ui"
 )
@@ -18,6 +19,24 @@ type Client struct {
 	jar    *cookiejar.Jar
 	http   *http.Client
 	header http.Header
+}
+
+// NewClient is a browser of a console that runs elsewhere. The transport's idle connections are closed at the test's end.
+func NewClient(tb testing.TB, consoleURL string, transport *http.Transport) *Client {
+	tb.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	base, err := url.Parse(consoleURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &Client{tb: tb, base: base, jar: jar, http: &http.Client{
+		Transport: transport, Jar: jar, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // With is the same browser, sending one more header with each request.

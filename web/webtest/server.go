@@ -8,9 +8,7 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -239,20 +237,7 @@ func (s *Server) AsUser(u store.User) *Client {
 // Stranger is a browser in which nobody is signed in.
 func (s *Server) Stranger() *Client {
 	s.tb.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	transport := &http.Transport{DisableCompression: true}
-	s.tb.Cleanup(transport.CloseIdleConnections)
-	return &Client{tb: s.tb, base: base, jar: jar, http: &http.Client{
-		Transport: transport, Jar: jar, Timeout: time.Minute,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return NewClient(s.tb, s.URL, &http.Transport{DisableCompression: true})
 }
 
 // logBuffer is written by many requests at once.
