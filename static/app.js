@@ -28,6 +28,14 @@
     setTimeout(() => (box.matches(":hover, :focus-within") ? leaveSoon(box, after) : box.remove()), after);
   }
 
+  // What a message says of a status is over when the page shows another one.
+  on("htmx:after:swap", () => {
+    const shown = document.querySelector("[data-testid=subscription-status] .badge")?.textContent.trim();
+    for (const box of shown ? all("[data-toast][data-while]") : []) {
+      if (box.dataset.while && box.dataset.while !== shown.split(" · ")[0]) box.remove();
+    }
+  });
+
   on("click", (e) => closest(e, "[data-dismiss]")?.closest("[data-toast]")?.remove());
 
   /* ---- Copying --------------------------------------------------------------- */

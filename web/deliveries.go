@@ -42,7 +42,7 @@ const maxShownBytes = 1 << 20
 func storeID(c echo.Context) (store.ID, error) {
 	id, err := store.ParseID(c.Param("id"))
 	if err != nil {
-		return store.ID{}, userError(http.StatusNotFound, "There is nothing under this address.", err)
+		return store.ID{}, userError(http.StatusNotFound, nothingUnderText, err)
 	}
 	return id, nil
 }

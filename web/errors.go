@@ -54,6 +54,14 @@ func (s *Server) handleError(err error, c echo.Context) {
 		return
 	}
 	status, p := explain(err)
+	if page, ok := s.backToPage(c, status); ok {
+		_ = c.Redirect(http.StatusSeeOther, page) // it only writes a header
+		return
+	}
+	if status == http.StatusNotFound {
+		p = nameUnknown(c, p)
+	}
+	p = s.wayOn(c, status, p)
 	p.RequestID = ""
 	if status >= http.StatusInternalServerError {
 		p.RequestID = requestIDOf(c)
@@ -168,6 +176,12 @@ func brokenProblem() problem.Problem {
 	return problem.Problem{Title: "This could not be done", Text: "It is our fault and has been written to the log. Try again; if it stays, give the request id to whoever runs Switchboard."}
 }
 
+// What is said of an address that shows nothing, where nothing more exact is known.
+const (
+	noSuchPageText   = "The address may be mistyped, or what it showed was deleted."
+	nothingUnderText = "There is nothing under this address."
+)
+
 // problemOf words what a handler or the router refused.
 func problemOf(e *echo.HTTPError) problem.Problem {
 	p := problem.Problem{Kind: ui.CouldNotLoad, Title: http.StatusText(e.Code)}
@@ -178,7 +192,7 @@ func problemOf(e *echo.HTTPError) problem.Problem {
 	case http.StatusNotFound:
 		p.Kind, p.Title = ui.NothingMatches, "Nothing to show here"
 		if p.Text == "" {
-			p.Title, p.Text = "There is no such page", "The address may be mistyped, or what it showed was deleted."
+			p.Title, p.Text = "There is no such page", noSuchPageText
 		}
 		p.Actions = []ui.Action{{Label: "Go to the overview", Href: paths.Overview}}
 	case http.StatusForbidden:

@@ -184,7 +184,7 @@ func (f *form) typed(name string) string {
 func idParam(c echo.Context) (int64, error) {
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
 	if err != nil || id <= 0 {
-		return 0, userError(http.StatusNotFound, "There is nothing under this address.", err)
+		return 0, userError(http.StatusNotFound, nothingUnderText, err)
 	}
 	return id, nil
 }

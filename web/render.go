@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/layout"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -181,12 +182,23 @@ const maxFlashes = 5
 
 // flash says what was just done on the page that is shown next. link may be a label and an address.
 func (s *Server) flash(c echo.Context, kind ui.Tone, text string, link ...string) {
-	v := mustVisit(c)
 	f := ui.Flash{Tone: kind, Text: text}
 	if len(link) == 2 {
 		f.LinkLabel, f.Href = link[0], link[1]
 	}
+	s.show(c, f)
+}
+
+// show is flash for a message that is made elsewhere.
+func (s *Server) show(c echo.Context, f ui.Flash) {
+	v := mustVisit(c)
 	v.data.Flashes = append(v.data.Flashes, f)
 	v.data.Flashes = v.data.Flashes[max(0, len(v.data.Flashes)-maxFlashes):]
 	v.changed = true
+}
+
+// statusFlash says what Cybersource says of a subscription, in the tone of that. It goes when the page shows another status.
+func statusFlash(before string, status store.SubscriptionStatus) ui.Flash {
+	shown := ui.StatusFrom(string(status))
+	return ui.Flash{Tone: shown.Tone(), Text: before + statusWord(status) + ".", While: shown}
 }

@@ -69,37 +69,41 @@ func (s *Server) deactivateSubscription(c echo.Context) error {
 }
 
 func (s *Server) setStatus(c echo.Context, action string, status cybs.Status, whyNot func(store.Subscription) string) error {
-	return s.act(c, action, whyNot, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error) {
+	return s.act(c, action, whyNot, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told ui.Flash, kept string, err error) {
 		if err := client.SetSubscriptionStatus(ctx, v.WebhookID, status); err != nil {
-			return "", "", err
+			return told, "", err
 		}
 		now, err := s.refresh(ctx, client, v)
 		if err != nil {
 			// It was done; the job that is queued now will see what became of it.
 			s.logCybersource(ctx, "read subscription after setting its status", err)
-			return "Done. Cybersource could not be asked how it stands now; this page will say soon.", "", nil
+			return ui.Flash{Tone: ui.Waiting, Text: "Done. Cybersource could not be asked how it stands now; this page will say soon."}, "", nil
 		}
-		return "Done. Cybersource says: " + statusWord(now) + ".", "Cybersource says " + string(now), nil
+		told = statusFlash("Done. Cybersource says: ", now)
+		if string(now) == string(status) {
+			told.Tone = ui.Good // as was asked for
+		}
+		return told, "Cybersource says " + string(now), nil
 	})
 }
 
 // testSubscription has Cybersource send one test notification.
 func (s *Server) testSubscription(c echo.Context) error {
-	return s.act(c, "subscription.test", whyNotTest, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error) {
+	return s.act(c, "subscription.test", whyNotTest, func(ctx context.Context, client *cybs.Client, v store.Subscription) (told ui.Flash, kept string, err error) {
 		sent, err := client.TestSubscription(ctx, v.WebhookID)
 		if err != nil {
-			return "", "", err
+			return told, "", err
 		}
 		if sent.EventType == "" {
-			return "Cybersource has sent a test notification. It shows up below within seconds.", "", nil
+			return ui.Flash{Tone: ui.Good, Text: "Cybersource has sent a test notification. It shows up below within seconds."}, "", nil
 		}
-		return "Cybersource has sent a test notification of type " + readable(sent.EventType) + ". It shows up below within seconds.",
+		return ui.Flash{Tone: ui.Good, Text: "Cybersource has sent a test notification of type " + readable(sent.EventType) + ". It shows up below within seconds."},
 			readable(sent.EventType + ", trace id " + sent.TransactionTraceID), nil
 	})
 }
 
 // deed is one thing done at Cybersource: what the person is told of it, and what the audit log keeps.
-type deed func(ctx context.Context, client *cybs.Client, v store.Subscription) (told, kept string, err error)
+type deed func(ctx context.Context, client *cybs.Client, v store.Subscription) (told ui.Flash, kept string, err error)
 
 // act does one thing at Cybersource about the subscription of the path: audit row, call, outcome, job, and back to its page.
 func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscription) string, do deed) error {
@@ -117,7 +121,10 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 		return err
 	}
 	client, err := s.client(ctx, o)
-	told, kept := "", ""
+	var (
+		told ui.Flash
+		kept string
+	)
 	if err == nil {
 		told, kept, err = do(ctx, client, v)
 	}
@@ -134,7 +141,7 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 	}
 	s.finishAudit(after, auditID, nil, kept)
 	s.syncSoon(after, v.ID)
-	s.flash(c, ui.Good, told)
+	s.show(c, told)
 	return s.redirect(c, paths.ShowSubscription(v.ID))
 }
 
@@ -169,7 +176,7 @@ func (s *Server) refreshSubscription(c echo.Context) error {
 	case store.StatusCreating:
 		s.flash(c, ui.Waiting, "Cybersource does not have this subscription yet. If it stays so for some minutes, delete it and create it again.")
 	default:
-		s.flash(c, ui.Good, "Cybersource says: "+statusWord(status)+".")
+		s.show(c, statusFlash("Cybersource says: ", status))
 	}
 	return s.redirect(c, paths.ShowSubscription(v.ID))
 }

@@ -62,7 +62,7 @@ func (s *Server) createSubscription(c echo.Context) error {
 	if made.WebhookID == "" {
 		s.flash(c, ui.Waiting, "Cybersource did not answer in time, so it is not known whether the subscription was made. Its page will say as soon as that is known.")
 	} else {
-		s.flash(c, ui.Good, "Created. Cybersource says: "+statusWord(made.Status)+".")
+		s.show(c, statusFlash("Created. Cybersource says: ", made.Status))
 	}
 	return s.redirect(c, paths.ShowSubscription(made.ID))
 }

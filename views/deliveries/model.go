@@ -2,6 +2,7 @@ package deliveries
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,4 +104,23 @@ func (d Attempt) tlsVersion() string {
 		return d.TLS
 	}
 	return version + " " + number
+}
+
+// found is the explanation on the ladder with what follows it, without what was ruled out before.
+func (v Verification) found() []ui.LifeStep {
+	return slices.DeleteFunc(slices.Clone(v.Ladder), isRuledOut)
+}
+
+// ruledOut is what was tried on the ladder and is not the explanation.
+func (v Verification) ruledOut() []ui.LifeStep {
+	return slices.DeleteFunc(slices.Clone(v.Ladder), func(s ui.LifeStep) bool { return !isRuledOut(s) })
+}
+
+func isRuledOut(s ui.LifeStep) bool { return s.Tone == ui.Neutral && !s.Planned }
+
+func ruledOutCount(n int) string {
+	if n == 1 {
+		return "1 cause was ruled out"
+	}
+	return strconv.Itoa(n) + " causes were ruled out"
 }

@@ -6,6 +6,8 @@ type Flash struct {
 	Text string
 	// Href and LinkLabel lead to the result; both may be empty.
 	Href, LinkLabel string
+	// While is the status that the message is about: it goes when the page shows another one. Empty: it is about none.
+	While Status
 }
 
 // EmptyKind tells the five kinds of nothing apart; each has its own picture.
@@ -78,4 +80,12 @@ func alertRole(t Tone) string {
 		return "alert"
 	}
 	return "note"
+}
+
+// while is the word of the status as a badge shows it.
+func (f Flash) while() string {
+	if f.While == "" {
+		return ""
+	}
+	return f.While.word()
 }
