@@ -256,9 +256,13 @@ type RejectedFilter struct {
 	SubscriptionID int64
 	Reason         string
 	Rung           string // of the explanation
+	ProductID      string // that it claims, as the event type
+	EventType      string
 	KeyID          string // that the signature names
 	From, To       time.Time
-	DeliveryID     ID // this one alone
+	DeliveryID     ID     // this one alone
+	DeliveryIDs    []ID   // these alone; nil: all
+	Search         string // a whole id: of the delivery, of its attempt (trace id) or of the object that it says it is about
 	Page           Page
 }
 
@@ -271,9 +275,37 @@ func (f RejectedFilter) where() where {
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addIf(f.Rung != "", "explain_rung = ?", f.Rung)
 	w.addIf(f.KeyID != "", "key_id = ?", f.KeyID)
+	w.addIf(f.ProductID != "", "product_id = ?", f.ProductID)
+	w.addIf(f.EventType != "", "event_type = ?", f.EventType)
 	w.addIf(!f.DeliveryID.IsZero(), "id = ?", f.DeliveryID)
+	w.addIf(f.DeliveryIDs != nil, "id = ANY(?)", f.DeliveryIDs)
+	if f.Search != "" {
+		w.addSearch(f.Search)
+	}
 	w.addRange(f.From, f.To)
 	return w
+}
+
+// addSearch finds rejected deliveries by an id. Each part is a look into one index, and bounded: anybody may send the same id many times.
+func (w *where) addSearch(text string) {
+	w.add(`id IN (SELECT ?::uuid UNION (SELECT id FROM deliveries WHERE trace_id = ? AND trace_id <> '' LIMIT 1000)
+		UNION (SELECT id FROM deliveries WHERE explain_object = ? AND explain_object <> '' LIMIT 1000))`, idOrZero(text), text, text)
+}
+
+// idOrZero is an id that no row has for a text that is none.
+func idOrZero(text string) ID {
+	id, err := ParseID(text)
+	if err != nil {
+		return ID{}
+	}
+	return id
+}
+
+// RejectedNames reports whether a rejected delivery names this signature key.
+func (s *Store) RejectedNames(ctx context.Context, keyID string) (bool, error) {
+	var named bool
+	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM deliveries WHERE verdict = 'rejected' AND key_id = $1 AND key_id <> '')", keyID).Scan(&named)
+	return named, mapError("find rejected deliveries by their key", err)
 }
 
 // ListRejected returns rejected deliveries, newest first, without bodies.

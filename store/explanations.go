@@ -11,6 +11,7 @@ type Explanation struct {
 	Rung     string // the step of the ladder that explains it; "": not explained yet
 	Detail   string // the facts in words; may be empty
 	Expected string // the beginning of the signature that was expected; may be empty
+	ObjectID string // what the delivery says it is about, masked, for search; only written
 }
 
 // ListUnexplained returns rejected deliveries without an explanation, oldest first, with their bodies. A body that cannot be opened
@@ -39,12 +40,12 @@ func (s *Store) GetUnexplained(ctx context.Context, id ID) (Delivery, error) {
 // that is gone is no error.
 func (s *Store) InsertExplanations(ctx context.Context, found map[ID]Explanation) error {
 	ids := make([]ID, 0, len(found))
-	var rungs, details, expected []string
+	var rungs, details, expected, objects []string
 	for id, e := range found {
-		ids, rungs, details, expected = append(ids, id), append(rungs, e.Rung), append(details, e.Detail), append(expected, e.Expected)
+		ids, rungs, details, expected, objects = append(ids, id), append(rungs, e.Rung), append(details, e.Detail), append(expected, e.Expected), append(objects, e.ObjectID)
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE deliveries d SET explain_rung = e.rung, explain_detail = e.detail, explain_expected = e.expected
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, rung, detail, expected)
-		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected)
+	_, err := s.pool.Exec(ctx, `UPDATE deliveries d SET explain_rung = e.rung, explain_detail = e.detail, explain_expected = e.expected, explain_object = e.object
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS e (id, rung, detail, expected, object)
+		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected, objects)
 	return mapError("keep explanations", err)
 }

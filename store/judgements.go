@@ -50,13 +50,13 @@ type Judgement struct {
 // Judged is how many deliveries are judged so far.
 func (j Judgement) Judged() int { return j.Passing + j.Failing + j.NotJudged }
 
-const judgementColumns = `id, created_at, coalesce(user_id, 0), actor, why, organizations, subscription_id, reason, rung, key_id, coalesce(from_at, 'epoch'), to_at, delivery_id, found, beyond, state,
+const judgementColumns = `id, created_at, coalesce(user_id, 0), actor, why, organizations, subscription_id, reason, rung, key_id, coalesce(from_at, 'epoch'), to_at, delivery_id, delivery_ids, product_id, event_type, found, beyond, state,
 	passing, failing, not_judged, judged_through, released_through, progress_at, coalesce(judged_at, 'epoch'), coalesce(release_asked_at, 'epoch'), release_actor, release_why, released, withheld, coalesce(released_at, 'epoch')`
 
 func scanJudgement(row pgx.CollectableRow) (Judgement, error) {
 	var j Judgement
 	f := &j.Filter
-	err := row.Scan(&j.ID, &j.CreatedAt, &j.UserID, &j.Actor, &j.Why, &f.Organizations, &f.SubscriptionID, &f.Reason, &f.Rung, &f.KeyID, &f.From, &f.To, &f.DeliveryID, &j.Found, &j.Beyond, &j.State,
+	err := row.Scan(&j.ID, &j.CreatedAt, &j.UserID, &j.Actor, &j.Why, &f.Organizations, &f.SubscriptionID, &f.Reason, &f.Rung, &f.KeyID, &f.From, &f.To, &f.DeliveryID, &f.DeliveryIDs, &f.ProductID, &f.EventType, &j.Found, &j.Beyond, &j.State,
 		&j.Passing, &j.Failing, &j.NotJudged, &j.JudgedThrough, &j.ReleasedThrough, &j.ProgressAt, &j.JudgedAt, &j.ReleaseAskedAt, &j.ReleaseActor, &j.ReleaseWhy, &j.Released, &j.Withheld, &j.ReleasedAt)
 	f.From, j.JudgedAt, j.ReleaseAskedAt, j.ReleasedAt = epochIsZero(f.From), epochIsZero(j.JudgedAt), epochIsZero(j.ReleaseAskedAt), epochIsZero(j.ReleasedAt)
 	return j, err
@@ -91,9 +91,9 @@ func (s *Store) InsertJudgement(ctx context.Context, j Judgement, audit AuditEnt
 		if found == 0 {
 			return fmt.Errorf("judge again: no such delivery: %w", ErrNotFound)
 		}
-		rows, _ := tx.Query(ctx, `INSERT INTO judgements (created_at, user_id, actor, why, organizations, subscription_id, reason, rung, key_id, from_at, to_at, delivery_id, found, beyond, progress_at)
-			VALUES ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $1) RETURNING `+judgementColumns,
-			now, j.UserID, j.Actor, j.Why, f.Organizations, f.SubscriptionID, f.Reason, f.Rung, f.KeyID, zeroIsNull(f.From), f.To, f.DeliveryID, min(found, MaxJudged), found > MaxJudged)
+		rows, _ := tx.Query(ctx, `INSERT INTO judgements (created_at, user_id, actor, why, organizations, subscription_id, reason, rung, key_id, from_at, to_at, delivery_id, delivery_ids, product_id, event_type, found, beyond, progress_at)
+			VALUES ($1, nullif($2::bigint, 0), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $15, $16, $17, $13, $14, $1) RETURNING `+judgementColumns,
+			now, j.UserID, j.Actor, j.Why, f.Organizations, f.SubscriptionID, f.Reason, f.Rung, f.KeyID, zeroIsNull(f.From), f.To, f.DeliveryID, min(found, MaxJudged), found > MaxJudged, f.DeliveryIDs, f.ProductID, f.EventType)
 		if j, err = pgx.CollectExactlyOneRow(rows, scanJudgement); err != nil {
 			return mapError("insert judgement", err)
 		}

@@ -121,11 +121,9 @@ func (f NotificationFilter) where() where {
 		w.add("state = ?", string(f.Status))
 	}
 	if f.Search != "" {
-		id, err := ParseID(f.Search)
-		if err != nil {
-			id = ID{}
-		}
-		w.add("id IN (SELECT ?::uuid UNION SELECT notification_id FROM deliveries WHERE trace_id = ? UNION SELECT id FROM notifications WHERE object_id = ?)", id, f.Search, f.Search)
+		id := idOrZero(f.Search)
+		w.add(`id IN (SELECT ?::uuid UNION SELECT notification_id FROM deliveries WHERE id = ? UNION SELECT notification_id FROM deliveries WHERE trace_id = ?
+			UNION SELECT id FROM notifications WHERE object_id = ?)`, id, id, f.Search, f.Search)
 	}
 	w.addRange(f.From, f.To)
 	return w

@@ -49,6 +49,7 @@ func (s *Server) listFilters(c echo.Context, path string) (f *filters, to string
 	}
 	query, changed := tidy(c.QueryParams())
 	f = readFilters(query, sc, s.now(), s.lookOf(c).location)
+	f.nameUnknown(query)
 	if (changed || f.absolute) && len(f.problems) == 0 && !s.partial(c) {
 		return f, f.fixed(path), nil
 	}
@@ -153,29 +154,21 @@ func (f *filters) selectOf(name string, options []ui.Option) ui.Field {
 	return field
 }
 
-func (f *filters) rangeSelect() ui.Field {
-	field := ui.Field{Name: rangeParam, Label: "Time"}
+// rangeLabel says which time is listed.
+func (f *filters) rangeLabel() string {
 	chosen := f.values.Get(fromParam)
-	field.Options = append([]ui.Option{{Label: "All"}}, ranges...)
-	custom := f.values.Has(toParam) || chosen != "" && !slices.ContainsFunc(ranges, func(o ui.Option) bool { return o.Value == chosen })
-	if custom {
-		chosen = customRange
-		field.Options = append(field.Options, ui.Option{Value: customRange, Label: "Custom"})
+	if chosen == "" && !f.values.Has(toParam) {
+		return "Any time"
 	}
-	field.Value = chosen
-	for i := range field.Options {
-		field.Options[i].Selected = field.Options[i].Value == chosen
+	if i := slices.IndexFunc(ranges, func(o ui.Option) bool { return o.Value == chosen }); i >= 0 && !f.values.Has(toParam) {
+		return ranges[i].Label
 	}
-	return field
+	return "Custom"
 }
 
 // hidden are the parameters that the filter form must keep though no field of it shows them.
 func (f *filters) hidden() []ui.Pair {
-	names := []string{liveParam, sizeParam}
-	if f.rangeSelect().Value == customRange {
-		names = append(names, fromParam, toParam)
-	}
-	return f.pairs(names)
+	return f.pairs([]string{searchParam, fromParam, toParam, liveParam, sizeParam})
 }
 
 func (f *filters) pairs(names []string) []ui.Pair {
@@ -188,10 +181,13 @@ func (f *filters) pairs(names []string) []ui.Pair {
 	return pairs
 }
 
-// rangeForm asks for a time range of one's own and keeps everything else.
+// rangeForm offers the usual time ranges, asks for one of one's own, and keeps everything else.
 func (f *filters) rangeForm(path, zone string) ui.RangeForm {
 	keep := slices.DeleteFunc(slices.Clone(filterParams), func(name string) bool { return name == fromParam || name == toParam })
-	form := ui.RangeForm{Action: path, Zone: zone, Hidden: f.pairs(append(keep, sizeParam))}
+	form := ui.RangeForm{Action: path, Label: f.rangeLabel(), Zone: zone, Hidden: f.pairs(append(keep, sizeParam))}
+	for _, o := range append([]ui.Option{{Label: "Any time"}}, ranges...) {
+		form.Presets = append(form.Presets, ui.Tab{Label: o.Label, Href: f.href(path, fromParam, o.Value, toParam, ""), Current: o.Label == form.Label})
+	}
 	if !f.from.IsZero() {
 		form.From = f.local(f.from).Format(datetimeLocal)
 	}

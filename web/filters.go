@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -110,6 +111,7 @@ type filters struct {
 	values   url.Values // what was understood, as it stood in the address
 	problems []string
 	refused  url.Values // what was not
+	ignored  []string   // names that no list understands
 	scope    scope
 	zone     *time.Location
 
@@ -134,8 +136,8 @@ func readFilters(query url.Values, sc scope, now time.Time, zone *time.Location)
 	f.take(query, productParam, func(v string) string { f.productID = v; return "" })
 	f.take(query, eventTypeParam, func(v string) string { f.eventType = v; return "" })
 	f.take(query, statusParam, func(v string) string { f.status = v; return "" })
-	f.take(query, reasonParam, func(v string) string { f.reason = v; return "" })
-	f.take(query, rungParam, func(v string) string { f.rung = v; return "" })
+	f.take(query, reasonParam, f.readReason)
+	f.take(query, rungParam, f.readRung)
 	f.take(query, keyParam, func(v string) string { f.keyID = v; return "" })
 	f.take(query, fromParam, func(v string) string { return f.readTime(&f.from, v, now) })
 	f.take(query, toParam, func(v string) string { return f.readTime(&f.to, v, now) })
@@ -173,6 +175,46 @@ func (f *filters) refuse(name, value, problem string) {
 	f.values.Del(name)
 	f.refused.Set(name, value)
 	f.problems = append(f.problems, fmt.Sprintf("%s=%s: %s", name, value, problem))
+}
+
+func (f *filters) readReason(value string) string {
+	if !knownReason(value) {
+		return "There is no such reason."
+	}
+	f.reason = value
+	return ""
+}
+
+func (f *filters) readRung(value string) string {
+	if !knownRung(value) {
+		return "There is no such explanation."
+	}
+	f.rung = value
+	return ""
+}
+
+// listParams are what a list's address may have beside filters.
+var listParams = []string{sizeParam, liveParam, olderParam, newerParam, sinceParam, rangeParam}
+
+// nameUnknown notes what no list understands, so that the page can say that it was left out.
+func (f *filters) nameUnknown(query url.Values) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(filterParams, name) && !slices.Contains(listParams, name) {
+			f.ignored = append(f.ignored, cutRunes(readable(name), 40))
+		}
+	}
+}
+
+// foreign refuses filters that this list does not have, and reports whether there were any.
+func (f *filters) foreign(problem string, names ...string) bool {
+	found := false
+	for _, name := range names {
+		if value := f.values.Get(name); value != "" {
+			f.refuse(name, value, problem)
+			found = true
+		}
+	}
+	return found
 }
 
 func (f *filters) readOrganization(value string) string {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -80,7 +81,7 @@ func (s *Server) listNotifications(c echo.Context) error {
 	}
 	page := s.page(c, "Notifications", describe("What Cybersource told us and we could verify, newest first."))
 	return s.render(c, f.statusCode(), notifications.ListView(notifications.ListPage{
-		Page: page, Filter: f.notificationForm(), Range: f.rangeForm(paths.Notifications, page.Zone.Label), Problems: f.problems, List: list,
+		Page: page, Filter: f.notificationForm(), Range: f.rangeForm(paths.Notifications, page.Zone.Label), Problems: f.problems, Ignored: f.ignored, List: list,
 		Live: s.liveTail(c, f, signalNotifications, paths.Notifications),
 	}))
 }
@@ -95,8 +96,8 @@ func (s *Server) notificationFilters(c echo.Context) (*filters, string, error) {
 		f.refuse(statusParam, f.status, "It is delivered, open, retrying, overdue, held, exhausted, retried, lost-attempts, unreadable, test or rejected.")
 		to = ""
 	}
-	for _, name := range []string{reasonParam, rungParam, keyParam} {
-		f.values.Del(name) // of rejected deliveries alone
+	if f.foreign("Only rejected deliveries have it.", reasonParam, rungParam, keyParam) {
+		to = ""
 	}
 	return f, to, nil
 }
@@ -116,8 +117,7 @@ func (f *filters) notificationForm() ui.FilterForm {
 	status = append(status, ui.Option{Value: statusRejected, Label: "Rejected"})
 	form := ui.FilterForm{
 		Action: paths.Notifications,
-		Search: ui.Field{Name: searchParam, Label: "Search", Value: f.values.Get(searchParam), Placeholder: "Whole id: notification, trace, object"},
-		Range:  f.rangeSelect(), Chips: f.chips(paths.Notifications), ClearHref: paths.Notifications, Hidden: f.hidden(),
+		Chips:  f.chips(paths.Notifications), ClearHref: paths.Notifications, Hidden: f.hidden(),
 	}
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
@@ -139,6 +139,9 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 	}
 	if len(page.Items) == 0 {
 		s.fillEmptyNotifications(&list, f)
+		if err := s.foundRejected(c.Request().Context(), &list, f); err != nil {
+			return list, err
+		}
 		return list, s.tellPurged(c, f, &list.Empty, nil)
 	}
 	ids := make([]store.ID, len(page.Items))
@@ -159,6 +162,9 @@ func (s *Server) notificationList(c echo.Context, f *filters) (notifications.Lis
 	first, last := page.Items[0].ID, page.Items[len(page.Items)-1].ID
 	list.Newest = first.String()
 	list.Pager = f.pager(paths.Notifications, first, last, page.HasNewer, page.HasOlder, len(page.Items), "notifications")
+	if err := s.foundRejected(c.Request().Context(), &list, f); err != nil {
+		return list, err
+	}
 	return list, s.tellPurged(c, f, nil, &list.Pager)
 }
 
@@ -228,12 +234,12 @@ func (s *Server) fillEmptyNotifications(list *notifications.List, f *filters) {
 	case f.search != "":
 		list.Empty = ui.EmptyPlace{
 			Kind: ui.NothingMatches, Title: "No notification has this id", Chips: f.chips(paths.Notifications),
-			Text:    "Ids are searched whole: of a notification, an attempt (trace id), a subscription, or of what it is about. A rejected delivery is no notification and stands in a list of its own.",
-			Actions: []ui.Action{{Label: "Look among rejected", Href: paths.Rejected}},
+			Text:    "Ids are searched whole: of a notification, a delivery, an attempt (trace id), a subscription, or of what it is about. Rejected deliveries do not have it either.",
+			Actions: []ui.Action{{Label: "Search rejected deliveries", Href: rejectedInstead(f.values)}},
 		}
 	case f.any():
 		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "No notification matches", Text: "Take a filter off, or look further back.", Chips: f.chips(paths.Notifications)}
-		if wider := f.wider(); wider != "" {
+		if wider := f.wider(s.now()); wider != "" {
 			list.Empty.Actions = []ui.Action{{Label: "Widen to 7 days", Href: f.href(paths.Notifications, fromParam, wider, toParam, "")}}
 		}
 	default:
@@ -242,10 +248,10 @@ func (s *Server) fillEmptyNotifications(list *notifications.List, f *filters) {
 }
 
 // wider is the range to offer when a shorter one held nothing.
-func (f *filters) wider() string {
-	value := f.values.Get(fromParam)
-	if value == "" || value == "-30d" || value == "-7d" {
-		return ""
+func (f *filters) wider(now time.Time) string {
+	const week = 7 * 24 * time.Hour
+	if f.from.IsZero() || !f.from.After(now.Add(-week)) || f.from.After(now) {
+		return "" // it is wider already, or lies in the future, where looking back finds what was not asked for
 	}
 	return "-7d"
 }

@@ -200,7 +200,7 @@ func TestStatusRejectedLeadsToTheListOfRejected(t *testing.T) {
 	t.Parallel()
 	a := newArchive(t)
 	page := a.As(store.RoleViewer).Get(paths.Notifications + "?status=rejected&organization=sandbox_org&from=-24h&reason=key_unknown&type=x")
-	want := paths.Rejected + "?from=-24h&organization=sandbox_org&reason=key_unknown"
+	want := paths.Rejected + "?from=-24h&organization=sandbox_org&reason=key_unknown&type=x"
 	if got := page.Wants(http.StatusSeeOther).Header.Get("Location"); got != want {
 		t.Errorf("it leads to %q, want %q", got, want)
 	}
@@ -226,8 +226,11 @@ func TestTheKindsOfNothingDiffer(t *testing.T) {
 		t.Errorf("widening leads to %q", link)
 	}
 	found := viewer.Get(paths.Notifications + "?q=nothing").Wants(http.StatusOK).Says("No notification has this id")
-	if linkTo(found, "Look among rejected") != paths.Rejected {
-		t.Error("a search for an id does not lead on to rejected deliveries")
+	if got := linkTo(found, "Search rejected deliveries"); got != paths.Rejected+"?q=nothing" {
+		t.Errorf("a search for an id leads on to %q, want the same search among rejected deliveries", got)
+	}
+	if future := viewer.Get(paths.Notifications + "?from=2999-01-01T00:00:00Z"); linkTo(future, "Widen") != "" {
+		t.Error("a time range in the future is offered to be widened into the past")
 	}
 }
 

@@ -1,6 +1,9 @@
 package web
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // reason is why a delivery was rejected, for people. The codes are the receiver's.
 type reason struct {
@@ -196,4 +199,9 @@ func reasonOf(code string) reason {
 		}
 	}
 	return reason{code: code, text: strings.ReplaceAll(code, "_", " "), meaning: "The receiver refused it for a reason that this page has no words for.", step: stepEnvelope}
+}
+
+// knownReason reports whether the receiver rejects for this reason.
+func knownReason(code string) bool {
+	return slices.ContainsFunc(reasons, func(r reason) bool { return r.code == code })
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -19,7 +20,7 @@ import (
 )
 
 // rejectedParams are the filters that the list of rejected deliveries shares with that of notifications.
-var rejectedParams = []string{organizationParam, subscriptionParam, reasonParam, rungParam, keyParam, fromParam, toParam, sizeParam, liveParam}
+var rejectedParams = []string{searchParam, organizationParam, subscriptionParam, productParam, eventTypeParam, reasonParam, rungParam, keyParam, fromParam, toParam, sizeParam, liveParam}
 
 // rejectedInstead is the list of rejected deliveries under the same filters.
 func rejectedInstead(query url.Values) string {
@@ -63,7 +64,7 @@ func (s *Server) listRejected(c echo.Context) error {
 		return err
 	}
 	return s.render(c, f.statusCode(), rejected.ListView(rejected.ListPage{
-		Page: page, Filter: f.rejectedForm(), Range: f.rangeForm(paths.Rejected, page.Zone.Label), Problems: f.problems, List: list,
+		Page: page, Filter: f.rejectedForm(), Range: f.rangeForm(paths.Rejected, page.Zone.Label), Problems: f.problems, Ignored: f.ignored, List: list,
 		Live: s.liveTail(c, f, signalRejected, paths.Rejected), Offers: offers, Actions: f.rejectedActions(c, len(list.Rows) == 0),
 	}))
 }
@@ -75,31 +76,43 @@ func (s *Server) rejectedFilters(c echo.Context) (*filters, string, error) {
 		return nil, "", err
 	}
 	f.dropForeign()
+	if f.search != "" && f.keyID == "" {
+		if err := s.searchKey(c.Request().Context(), f); err != nil {
+			return nil, "", err
+		}
+	}
 	return f, to, nil
 }
 
-// dropForeign leaves out the filters that rejected deliveries do not have.
+// searchKey takes the id of a signature key, which may have very many deliveries, for the filter that it is.
+func (s *Server) searchKey(ctx context.Context, f *filters) error {
+	named, err := s.store.RejectedNames(ctx, f.search)
+	if err == nil && named {
+		f.keyID, f.search = f.search, ""
+	}
+	return err
+}
+
+// dropForeign refuses the filters that rejected deliveries do not have. Left out in silence, they would list more than was asked for.
 func (f *filters) dropForeign() {
-	for _, name := range []string{searchParam, productParam, eventTypeParam, statusParam} {
-		f.values.Del(name)
-	}
-	if !f.values.Has(subscriptionParam) {
-		f.subscriptionID = 0 // a search had found it
-	}
+	f.foreign("Rejected deliveries have no status.", statusParam)
 }
 
 func (f *filters) rejected() store.RejectedFilter {
 	return store.RejectedFilter{
-		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, Rung: f.rung, KeyID: f.keyID, From: f.from, To: f.to, Page: f.page,
+		Organizations: f.organizations(), SubscriptionID: f.subscriptionID, Reason: f.reason, Rung: f.rung, KeyID: f.keyID, ProductID: f.productID, EventType: f.eventType, Search: f.search, From: f.from, To: f.to, Page: f.page,
 	}
 }
 
 func (f *filters) rejectedForm() ui.FilterForm {
-	form := ui.FilterForm{Action: paths.Rejected, Range: f.rangeSelect(), Chips: f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: append(f.hidden(), f.pairs([]string{reasonParam, keyParam})...)}
+	form := ui.FilterForm{
+		Action: paths.Rejected,
+		Chips:  f.chips(paths.Rejected), ClearHref: paths.Rejected, Hidden: append(f.hidden(), f.pairs([]string{reasonParam, keyParam})...),
+	}
 	if len(f.scope.organizations) > 1 {
 		form.Selects = append(form.Selects, f.organizationSelect())
 	}
-	form.Selects = append(form.Selects, f.subscriptionSelect(), f.rungSelect())
+	form.Selects = append(form.Selects, f.subscriptionSelect(), f.productSelect(), f.eventTypeSelect(), f.rungSelect())
 	return form
 }
 
@@ -121,6 +134,7 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 		s.fillEmptyRejected(&list, f)
 		return list, s.tellPurged(c, f, &list.Empty, nil)
 	}
+	list.Selected = selectedActions(c)
 	for _, d := range page.Items {
 		list.Rows = append(list.Rows, f.rejectedRow(d))
 	}
@@ -132,7 +146,7 @@ func (s *Server) rejectedList(c echo.Context, f *filters) (rejected.List, error)
 
 // unstoredText says on a list's first page what it cannot list. What was only counted has no explanation: it is left out where one is asked for.
 func (s *Server) unstoredText(c echo.Context, f *filters) (string, error) {
-	if f.rung != "" || f.keyID != "" || !f.first() {
+	if f.rung != "" || f.keyID != "" || f.search != "" || !f.first() {
 		return "", nil
 	}
 	n, err := s.store.RejectedUnstored(c.Request().Context(), f.rejected())
@@ -158,9 +172,17 @@ func (f *filters) rejectedRow(d store.Delivery) rejected.Row {
 }
 
 func (s *Server) fillEmptyRejected(list *rejected.List, f *filters) {
+	if f.search != "" {
+		list.Empty = ui.EmptyPlace{
+			Kind: ui.NothingMatches, Title: "No rejected delivery has this id", Chips: f.chips(paths.Rejected),
+			Text:    "Ids are searched whole: of a delivery, an attempt (trace id), a signature key, a subscription, or of what the delivery says it is about.",
+			Actions: []ui.Action{{Label: "Search notifications", Href: f.href(paths.Notifications, reasonParam, "", rungParam, "", keyParam, "")}},
+		}
+		return
+	}
 	if f.any() {
 		list.Empty = ui.EmptyPlace{Kind: ui.NothingMatches, Title: "No rejected delivery matches", Text: "Take a filter off, or look further back.", Chips: f.chips(paths.Rejected)}
-		if wider := f.wider(); wider != "" {
+		if wider := f.wider(s.now()); wider != "" {
 			list.Empty.Actions = []ui.Action{{Label: "Widen to 7 days", Href: f.href(paths.Rejected, fromParam, wider, toParam, "")}}
 		}
 		return

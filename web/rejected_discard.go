@@ -73,7 +73,7 @@ func (s *Server) discardRejected(c echo.Context) error {
 	audit := s.audit(c, "rejected.discard")
 	audit.ObjectKind, audit.ObjectName, audit.OrganizationID, audit.Before = "delivery", "Rejected deliveries", r.organization(), r.audited(min(r.found, store.MaxJudged))
 	if r.one() {
-		audit.ObjectID, audit.ObjectName = r.delivery.ID.String(), whyText(r.delivery)
+		audit.ObjectID, audit.ObjectName = r.deliveries[0].ID.String(), whyText(r.deliveries[0])
 	}
 	n, err := s.store.DiscardRejected(c.Request().Context(), filter, audit, func(n int) string {
 		return counted(n, "delivery", "deliveries") + ": " + why

@@ -208,7 +208,7 @@ func (j *judgementShown) restHref() string {
 	if f.SubscriptionID != 0 {
 		to = paths.With(to, subscriptionParam, subscriptionWord(f.SubscriptionID))
 	}
-	for name, value := range map[string]string{reasonParam: f.Reason, rungParam: f.Rung, keyParam: f.KeyID} {
+	for name, value := range map[string]string{reasonParam: f.Reason, rungParam: f.Rung, keyParam: f.KeyID, productParam: f.ProductID, eventTypeParam: f.EventType} {
 		if value != "" {
 			to = paths.With(to, name, value)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,18 +23,31 @@ const (
 	judgementsSize = 50
 )
 
-// chosenRejected are rejected deliveries that something is to be done with: one, or those that filters find.
+// chosenRejected are rejected deliveries that something is to be done with: some that were chosen one by one, or those that filters find.
 type chosenRejected struct {
 	*filters
-	delivery store.Delivery // zero: the filters choose
-	found    int            // at most one more than store.MaxJudged
+	deliveries []store.Delivery // empty: the filters choose
+	found      int              // at most one more than store.MaxJudged
 }
 
-func (r chosenRejected) one() bool { return !r.delivery.ID.IsZero() }
+// maxChosen bounds what is chosen one by one: a page of the list has no more rows.
+const maxChosen = 100
+
+func (r chosenRejected) one() bool { return len(r.deliveries) == 1 }
 
 func (r chosenRejected) filter() store.RejectedFilter {
-	if r.one() {
-		return store.RejectedFilter{Organizations: []int64{r.delivery.OrganizationID}, DeliveryID: r.delivery.ID}
+	switch {
+	case r.one():
+		return store.RejectedFilter{Organizations: []int64{r.deliveries[0].OrganizationID}, DeliveryID: r.deliveries[0].ID}
+	case len(r.deliveries) > 0:
+		f := store.RejectedFilter{}
+		for _, d := range r.deliveries {
+			f.DeliveryIDs = append(f.DeliveryIDs, d.ID)
+			if !slices.Contains(f.Organizations, d.OrganizationID) {
+				f.Organizations = append(f.Organizations, d.OrganizationID)
+			}
+		}
+		return f
 	}
 	return r.rejected()
 }
@@ -50,17 +64,63 @@ func (s *Server) chooseRejected(c echo.Context, values url.Values) (chosenReject
 	if len(r.problems) > 0 {
 		return r, userError(http.StatusBadRequest, "Part of this address cannot be read: "+r.problems[0], nil)
 	}
-	if text := values.Get(deliveryParam); text != "" {
+	if len(values[deliveryParam]) > maxChosen {
+		return r, userError(http.StatusBadRequest, "Choose at most "+strconv.Itoa(maxChosen)+" deliveries at a time.", nil)
+	}
+	for _, text := range values[deliveryParam] {
 		id, err := store.ParseID(text)
 		if err != nil {
 			return r, userError(http.StatusNotFound, "There is no such delivery.", err)
 		}
-		if r.delivery, err = s.visibleDelivery(c, id); err != nil {
+		d, err := s.visibleDelivery(c, id)
+		if errors.Is(err, store.ErrNotFound) && len(values[deliveryParam]) > 1 {
+			continue // discarded since the list was drawn
+		}
+		if err != nil {
 			return r, err
 		}
+		r.deliveries = append(r.deliveries, d)
+	}
+	if len(values[deliveryParam]) > 0 && len(r.deliveries) == 0 {
+		return r, userError(http.StatusNotFound, "None of these deliveries is there any more.", nil)
+	}
+	if err := s.chooseSearched(c, &r, values); err != nil {
+		return r, err
 	}
 	r.found, err = s.store.CountRejected(c.Request().Context(), r.filter(), store.MaxJudged+1)
 	return r, err
+}
+
+// chooseSearched turns a search, and a selection of rows, into the deliveries that are meant. Neither may end as "all there are".
+func (s *Server) chooseSearched(c echo.Context, r *chosenRejected, values url.Values) error {
+	if len(r.deliveries) > 0 {
+		return nil
+	}
+	if values.Get(selectionParam) != "" {
+		return userError(http.StatusBadRequest, "No row is selected. Go back, and select the deliveries that are meant.", nil)
+	}
+	if r.search == "" {
+		return nil
+	}
+	if err := s.searchKey(c.Request().Context(), r.filters); err != nil {
+		return err
+	}
+	if r.search == "" { // it is a key, and so a filter
+		r.values.Set(keyParam, r.keyID)
+		r.values.Del(searchParam)
+		return nil
+	}
+	f := r.rejected()
+	f.Page = store.Page{Limit: maxChosen}
+	page, err := s.store.ListRejected(c.Request().Context(), f)
+	if err != nil {
+		return err
+	}
+	r.deliveries = page.Items
+	if len(page.Items) == 0 {
+		return userError(http.StatusNotFound, "No rejected delivery has this id any more.", nil)
+	}
+	return nil
 }
 
 // number is how many deliveries are meant, in words.
@@ -83,10 +143,13 @@ func counted(n int, one, many string) string {
 func (r chosenRejected) what() []ui.Pair {
 	if r.one() {
 		return []ui.Pair{
-			{Name: "Delivery", Value: r.delivery.ID.String(), Mono: true, Href: paths.ShowRejected(r.delivery.ID.String())},
-			{Name: "Received", Value: r.local(r.delivery.ReceivedAt).Format("2 Jan 2006, 15:04:05 MST")},
-			{Name: "Reason", Value: whyText(r.delivery)},
+			{Name: "Delivery", Value: r.deliveries[0].ID.String(), Mono: true, Href: paths.ShowRejected(r.deliveries[0].ID.String())},
+			{Name: "Received", Value: r.local(r.deliveries[0].ReceivedAt).Format("2 Jan 2006, 15:04:05 MST")},
+			{Name: "Reason", Value: whyText(r.deliveries[0])},
 		}
+	}
+	if len(r.deliveries) > 0 {
+		return r.whatChosen()
 	}
 	pairs := []ui.Pair{{Name: "How many", Value: ui.CountText(int64(min(r.found, store.MaxJudged)), 0), Href: r.href(paths.Rejected, sizeParam, "", liveParam, "")}}
 	for _, chip := range r.chips(paths.Rejected) {
@@ -101,13 +164,25 @@ func (r chosenRejected) what() []ui.Pair {
 	return pairs
 }
 
+// whatChosen names deliveries that were chosen one by one.
+func (r chosenRejected) whatChosen() []ui.Pair {
+	pairs := []ui.Pair{{Name: "How many", Value: strconv.Itoa(r.found) + ", chosen one by one"}}
+	for _, d := range r.deliveries {
+		pairs = append(pairs, ui.Pair{Name: r.local(d.ReceivedAt).Format("2 Jan 2006, 15:04:05 MST"), Value: whyText(d), Href: paths.ShowRejected(d.ID.String())})
+	}
+	return pairs
+}
+
 // carried are the fields by which a form says again what is meant. Times are fixed, and an open end becomes now: what was counted is what is done.
 func (r chosenRejected) carried(now time.Time) []ui.Pair {
-	if r.one() {
-		return []ui.Pair{{Name: deliveryParam, Value: r.delivery.ID.String()}}
-	}
 	var list []ui.Pair
-	for _, name := range []string{organizationParam, subscriptionParam, reasonParam, rungParam, keyParam} {
+	for _, d := range r.deliveries {
+		list = append(list, ui.Pair{Name: deliveryParam, Value: d.ID.String()})
+	}
+	if len(list) > 0 {
+		return list
+	}
+	for _, name := range []string{organizationParam, subscriptionParam, productParam, eventTypeParam, reasonParam, rungParam, keyParam} {
 		if value := r.values.Get(name); value != "" {
 			list = append(list, ui.Pair{Name: name, Value: value})
 		}
@@ -131,7 +206,7 @@ func (r chosenRejected) carried(now time.Time) []ui.Pair {
 func (r chosenRejected) back(label string) ui.Action {
 	href := r.href(paths.Rejected, sizeParam, "", liveParam, "")
 	if r.one() {
-		href = paths.ShowRejected(r.delivery.ID.String())
+		href = paths.ShowRejected(r.deliveries[0].ID.String())
 	}
 	return ui.Action{Label: label, Href: href, Kind: ui.Quiet}
 }
@@ -140,6 +215,9 @@ func (r chosenRejected) back(label string) ui.Action {
 func (r chosenRejected) audited(done int) json.RawMessage {
 	kept := map[string]any{"deliveries": done}
 	for _, p := range r.carried(time.Time{}) {
+		if had, ok := kept[p.Name].(string); ok && p.Name == deliveryParam {
+			p.Value = had + " " + p.Value
+		}
 		kept[p.Name] = p.Value
 	}
 	raw, err := json.Marshal(kept)
@@ -279,12 +357,21 @@ func filterText(f store.RejectedFilter, sc scope) string {
 	if !f.DeliveryID.IsZero() {
 		return "One delivery"
 	}
+	if f.DeliveryIDs != nil {
+		return plural(len(f.DeliveryIDs), "chosen delivery", "chosen deliveries")
+	}
 	var parts []string
 	if len(f.Organizations) == 1 && len(sc.organizations) > 1 {
 		parts = append(parts, sc.organizationName(f.Organizations[0]))
 	}
 	if f.SubscriptionID != 0 {
 		parts = append(parts, sc.subscriptionName(f.SubscriptionID))
+	}
+	if f.ProductID != "" {
+		parts = append(parts, productName(f.ProductID))
+	}
+	if f.EventType != "" {
+		parts = append(parts, readable(f.EventType))
 	}
 	if f.Reason != "" {
 		parts = append(parts, reasonOf(f.Reason).text)

@@ -98,8 +98,26 @@ func (f *filters) rejectedActions(c echo.Context, empty bool) []ui.Action {
 			Attrs: templ.Attributes{"data-testid": "discard"},
 		},
 		{
-			Label: "Judge again", Href: f.href(paths.NewJudgement, sizeParam, "", liveParam, ""), Kind: ui.Primary, Icon: ui.IconRetry, Reason: firstOf(whyNotEdit(c), nothing),
+			Label: "Judge again", Href: f.href(paths.NewJudgement, sizeParam, "", liveParam, ""), Icon: ui.IconRetry, Reason: firstOf(whyNotEdit(c), nothing),
 			Attrs: templ.Attributes{"data-testid": "judge-again"},
 		},
 	}
+}
+
+// selectionParam says that the deliveries meant are rows that were selected, even when none is.
+const selectionParam = "selection"
+
+// selectedActions are what can be done with the rows that are selected; none for those who may do nothing.
+func selectedActions(c echo.Context) []ui.Action {
+	if whyNotEdit(c) != "" {
+		return nil
+	}
+	attrs := func(path, testID string) templ.Attributes {
+		return templ.Attributes{"form": rejected.SelectionForm, "formaction": path, "data-testid": testID}
+	}
+	list := []ui.Action{{Label: "Judge selected again", Icon: ui.IconRetry, Small: true, Attrs: attrs(paths.NewJudgement, "judge-selected")}}
+	if currentUser(c).Role.Allows(store.RoleAdministrator) {
+		list = append(list, ui.Action{Label: "Discard selected", Icon: ui.IconDelete, Small: true, Attrs: attrs(paths.DiscardRejected, "discard-selected")})
+	}
+	return list
 }

@@ -34,8 +34,9 @@ func TestEachFilterOfRejectedListsWhatItSays(t *testing.T) {
 		"from=-24h":                           {unknown, mismatch, elsewhere},
 		"from=-24h&reason=timestamp_too_old":  {},
 		fmt.Sprint("subscription=", other.ID): {elsewhere},
-		// What only notifications have does not narrow this list.
-		"type=x&status=test&q=y": {unknown, mismatch, elsewhere, old},
+		"type=x":                              {},
+		"type=tms.networktoken.updated&product=tokenManagement": {unknown, mismatch, elsewhere, old},
+		"product=x": {},
 	} {
 		ids := []string{}
 		for _, d := range want {

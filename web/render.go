@@ -90,9 +90,9 @@ func (s *Server) fillOrganizations(c echo.Context, p *layout.Page) {
 	}
 }
 
-// searchOf is what the search box in the frame holds: it searches notifications, so it shows their filter.
+// searchOf is what the search box in the frame holds: the only one that finds by id, on the list that it leads to and on that of rejected deliveries.
 func searchOf(c echo.Context) string {
-	if c.Path() == paths.Notifications {
+	if c.Path() == paths.Notifications || c.Path() == paths.Rejected {
 		return c.QueryParam("q")
 	}
 	return ""

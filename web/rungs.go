@@ -270,3 +270,8 @@ func ruledOut(r, answer cybs.Rung) string {
 	}
 	return "Ruled out."
 }
+
+// knownRung reports whether a rejection can be explained by this word.
+func knownRung(code string) bool {
+	return slices.ContainsFunc(rungWords, func(r rung) bool { return r.code == code })
+}

@@ -63,7 +63,7 @@ func topBar(p Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" role=\"search\" aria-label=\"Notifications\"><label class=\"searchbox\"><span class=\"visually-hidden\">Search notifications</span>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" role=\"search\" aria-label=\"Notifications\"><label class=\"searchbox\"><span class=\"visually-hidden\">Search by id</span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -84,7 +84,7 @@ func topBar(p Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "\" placeholder=\"Find by id: notification, trace, object\" autocomplete=\"off\" spellcheck=\"false\" data-search> <kbd aria-hidden=\"true\">/</kbd></label></form><div class=\"top-tools\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "\" placeholder=\"Find by id: notification, delivery, trace, key, object\" autocomplete=\"off\" spellcheck=\"false\" data-search> <kbd aria-hidden=\"true\">/</kbd></label></form><div class=\"top-tools\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

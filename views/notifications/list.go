@@ -14,7 +14,9 @@ type ListPage struct {
 	Range  ui.RangeForm
 	// Problems say which parts of the address cannot be read; nothing is listed then.
 	Problems []string
-	List     List
+	// Ignored are parameters of the address that this list does not understand.
+	Ignored []string
+	List    List
 	// Live follows new notifications; the zero value leaves the switch out.
 	Live ui.LiveTail
 }
@@ -32,11 +34,16 @@ type List struct {
 	Newest string
 	// Sizes choose how many rows a page has.
 	Sizes []ui.Tab
+	// Found says that rejected deliveries have the searched id too; its zero value leaves that out.
+	Found Found
 	// Organizations shows whose each row is, where there are several.
 	Organizations bool
 	// Compact is for a list among other things: low rows, the main columns alone.
 	Compact bool
 }
+
+// Found is what a search found on another list.
+type Found struct{ Text, Href string }
 
 // Row is one notification.
 type Row struct {

@@ -16,7 +16,9 @@ type ListPage struct {
 	Range  ui.RangeForm
 	// Problems say which parts of the address cannot be read; nothing is listed then.
 	Problems []string
-	List     List
+	// Ignored are parameters of the address that this list does not understand.
+	Ignored []string
+	List    List
 	// Live follows new rejections; the zero value leaves the switch out.
 	Live ui.LiveTail
 	// Actions are what can be done with what is listed; Offers what may be worth doing.
@@ -35,6 +37,8 @@ type List struct {
 	Sizes []ui.Tab
 	// Unstored says how many more were refused and only counted; empty when none were.
 	Unstored string
+	// Selected are buttons for the rows that are selected; without any, no row can be.
+	Selected []ui.Action
 	// Newest is the id of the first row; what is counted as new is newer than it.
 	Newest string
 }
@@ -89,6 +93,16 @@ type Facts struct {
 	SubscriptionHref string
 	Duplicates       int
 	LastDuplicateAt  time.Time
+}
+
+// SelectionForm is the id of the form that sends the selected rows.
+const SelectionForm = "selected-rows"
+
+func (l List) columns() []ui.Column {
+	if len(l.Selected) == 0 {
+		return columns
+	}
+	return append([]ui.Column{{Label: "Select", Hidden: true}}, columns...)
 }
 
 var columns = []ui.Column{

@@ -1,9 +1,12 @@
 package ui
 
-// RangeForm asks for a time range other than the ones a Filter offers; it is a plain GET
+// RangeForm chooses a list's time range: the usual ones are links, another one is a plain GET
 // form. A zero Action leaves it out.
 type RangeForm struct {
-	Action   string
+	Action string
+	// Label names the range in force, which is the menu's button; Presets are the usual ones.
+	Label    string
+	Presets  []Tab
 	From, To string // as an input of type datetime-local wants them
 	// Zone says in which zone From and To are.
 	Zone string

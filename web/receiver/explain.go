@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/mask"
 )
 
 // Rungs that are ours: what no signature explains.
@@ -102,7 +103,9 @@ func (x *explainer) drain(ctx context.Context) error {
 			found[id] = store.Explanation{Rung: RungNotWalked, Detail: "What is stored of it cannot be read."}
 		}
 		for _, d := range list {
-			found[d.ID] = x.explain(d, k)
+			e := x.explain(d, k)
+			e.ObjectID = x.objectOf(d)
+			found[d.ID] = e
 			ids = append(ids, d.ID)
 		}
 		if err := x.keep(ctx, ids, found); err != nil {
@@ -228,6 +231,26 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 	}
 	e := cybs.Explain(in)
 	return store.Explanation{Rung: string(e.Rung), Detail: withoutCards(e.Detail), Expected: e.Expected}
+}
+
+// objectOf reads what a rejected delivery says it is about, so that it can be searched for; "" where it does not say.
+func (x *explainer) objectOf(d store.Delivery) (id string) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.log.Error("a rejected delivery could not be read", "delivery", d.ID.String(), "panic", fmt.Sprintf("%T", p), "stack", stack())
+			id = ""
+		}
+	}()
+	h := headersOf(d)
+	n, err := cybs.ParseNotification(h, d.Body)
+	if err == nil && n.Form == cybs.FormEncrypted {
+		n, err = cybs.OpenNotification(h, d.Body, cybs.MLEKeys{Keys: x.endpoints.mleKeysOf(d.OrganizationID, d.SubscriptionID, d.ReceivedAt), AllowOAEP: true})
+	}
+	if err != nil || n == nil || n.Payload == nil {
+		return ""
+	}
+	id, _ = summarize(mask.ValidJSON(n.Payload).Text, n.Test)
+	return id
 }
 
 // ownRung is the rung of a reason that is no matter of the signature, "" for the others.

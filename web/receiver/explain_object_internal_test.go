@@ -1,0 +1,25 @@
+package receiver
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/switchboardhq/switchboard/store"
+)
+
+func TestWhatARejectedDeliveryIsAboutIsReadWhereItCanBe(t *testing.T) {
+	t.Parallel()
+	x := &explainer{log: slog.New(slog.DiscardHandler)}
+	headers := []store.Header{{"Content-Type", "application/json"}, {"V-C-Event-Type", "tms.networktoken.updated"}}
+	for body, want := range map[string]string{
+		`{"eventType":"tms.networktoken.updated","payload":{"data":{"id":"object-7"}}}`: "object-7",
+		`{"payload":[{"data":{"id":"object-8"}}]}`:                                      "object-8",
+		`{"payload":{"data":{"id":"4111111111111111"}}}`:                                "",
+		`{"payload":`: "", ``: "", `not JSON`: "", `[]`: "", `{"payload":null}`: "",
+	} {
+		got := x.objectOf(store.Delivery{Headers: headers, Body: []byte(body)})
+		if want == "" && got == "4111111111111111" || want != "" && got != want {
+			t.Errorf("object of %s is %q, want %q", body, got, want)
+		}
+	}
+}
