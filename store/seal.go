@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,7 @@ var ErrSealBroken = errors.New("sealed value cannot be opened")
 // key; the older ones only open. The place a value is stored at is authenticated with it, so that a moved value does not open.
 type Sealer struct {
 	newest string
+	order  []string // ids of the keys, newest first
 	keys   map[string]SealingKey
 	aeads  map[string]cipher.AEAD
 	// tokenKeys are derived like the others, newest first.
@@ -83,7 +85,11 @@ func NewSealer(keys ...SealingKey) (*Sealer, error) {
 		if i == 0 {
 			s.newest = id
 		}
+		if _, twice := s.keys[id]; twice {
+			continue
+		}
 		s.keys[id] = k
+		s.order = append(s.order, id)
 		for _, purpose := range []string{sealBodies, sealCredentials, sealSignature, sealMLE, sealForms} {
 			aead, err := deriveAEAD(k, purpose)
 			if err != nil {
@@ -122,6 +128,27 @@ func deriveAEAD(k SealingKey, purpose string) (cipher.AEAD, error) {
 		return nil, fmt.Errorf("derive key for %s: %w", purpose, err)
 	}
 	return aead, nil
+}
+
+// ids returns the ids of the keys, newest first.
+func (s *Sealer) ids() [][]byte {
+	list := make([][]byte, len(s.order))
+	for i, id := range s.order {
+		list[i] = []byte(id)
+	}
+	return list
+}
+
+// knows reports whether a key of that hexadecimal id is configured.
+func (s *Sealer) knows(keyID string) bool {
+	raw, err := hex.DecodeString(keyID)
+	_, ok := s.keys[string(raw)]
+	return err == nil && ok
+}
+
+// isCurrent reports whether a value, or its head, is sealed with the newest key.
+func (s *Sealer) isCurrent(sealed []byte) bool {
+	return len(sealed) >= sealOverhead && sealed[0] == sealVersion && string(sealed[1:sealOverhead]) == s.newest
 }
 
 // seal returns version, key id, nonce and ciphertext in one piece. place is where the value will be stored, e.g. its row id.

@@ -78,6 +78,11 @@ func (s *Server) organizationPage(c echo.Context, o store.Organization) (orgview
 		Subscriptions: paths.With(paths.Subscriptions, "organization", fmt.Sprint(o.ID)),
 		Trail:         paths.With(paths.AuditLog, "kind", "organization", "object", fmt.Sprint(o.ID)),
 	}
+	if _, err := s.store.OrganizationSecret(c.Request().Context(), o.ID); errors.Is(err, store.ErrSealBroken) {
+		m.SecretUnreadable = true
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return orgviews.Show{}, err
+	}
 	for _, k := range keys {
 		m.Item.Keys = append(m.Item.Keys, s.signatureKeyItem(c, o, k))
 	}

@@ -16,8 +16,9 @@ import (
 // answersUntil posts notifications until one is answered as wanted: a change of keys reaches the receiver by a message of the database.
 func (ct *court) answersUntil(key cybs.Key, event, want int) {
 	ct.tb.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		got := ct.post(key, event, 0)
 		if got == want {
 			return
@@ -149,8 +150,9 @@ func TestWhatAReplacedKeyVerifiedIsMarked(t *testing.T) {
 // notificationIDs waits for so many notifications and returns their ids, newest first.
 func (ct *court) notificationIDs(n int) []string {
 	ct.tb.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		list, err := ct.Store.ListNotifications(ct.tb.Context(), store.NotificationFilter{})
 		if err != nil || time.Now().After(deadline) {
 			ct.tb.Fatalf("%d notifications, want %d: %v", len(list.Items), n, err)
@@ -162,6 +164,5 @@ func (ct *court) notificationIDs(n int) []string {
 			}
 			return ids
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }

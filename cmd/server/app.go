@@ -44,7 +44,8 @@ type app struct {
 	receiver    *receiver.Receiver
 	jobs        *jobs.Jobs
 	console     *web.Server
-	setupLink   string // "" when somebody can sign in
+	setupLink   string   // "" when somebody can sign in
+	warnings    []string // what is wrong although the program serves
 	registry    *prometheus.Registry
 	calls       *http.Client // to Cybersource
 
@@ -134,7 +135,7 @@ func (a *app) openDoors(ctx context.Context) error {
 }
 
 func (a *app) startOps(context.Context) error {
-	handler, err := ops.New(ops.Config{Ready: a.checkReady, Registry: a.registry, Log: a.log})
+	handler, err := ops.New(ops.Config{Ready: a.checkReady, Warnings: func() []string { return a.warnings }, Registry: a.registry, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -176,8 +177,14 @@ func (a *app) startStore(ctx context.Context) error {
 	if _, err := migrations.Up(ctx, a.database.sessions()); err != nil {
 		return err
 	}
-	a.store, err = store.Open(ctx, store.Config{URL: a.database.url, DirectURL: a.database.direct, MaxConns: a.database.maxConns, Sealer: sealer})
-	return err
+	if a.store, err = store.Open(ctx, store.Config{URL: a.database.url, DirectURL: a.database.direct, MaxConns: a.database.maxConns, Sealer: sealer}); err != nil {
+		return err
+	}
+	if err := a.checkSealing(ctx); err != nil {
+		a.store.Close()
+		return err
+	}
+	return nil
 }
 
 func (a *app) startSandbox(ctx context.Context) error {

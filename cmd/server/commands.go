@@ -25,6 +25,11 @@ type commandLine struct {
 		Down   struct{} `cmd:"" help:"take back the last migration"`
 		Status struct{} `cmd:"" help:"list the migrations and whether they are applied"`
 	} `cmd:"" help:"change the database's schema"`
+	Keys struct {
+		Status struct{} `cmd:"" help:"count what is sealed with which encryption key"`
+		Rotate struct{} `cmd:"" help:"seal everything with the newest encryption key, while the program runs"`
+		New    struct{} `cmd:"" help:"make another encryption key for the private database"`
+	} `cmd:"" help:"look after the encryption keys"`
 	Sandbox sandboxOptions `cmd:"" help:"run the Cybersource sandbox alone, for any receiver; SANDBOX_ADDR says where"`
 	Health  struct{}       `cmd:"" help:"ask the running program whether it is ready; exit code 1 if not"`
 	Version struct{}       `cmd:"" help:"print the version"`

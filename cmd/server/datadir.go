@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -35,11 +37,11 @@ func openDataDir(dir string) error {
 	return nil
 }
 
-// sealingKeys returns the configured keys, and after them the one kept in DATA_DIR; without either it makes and keeps one.
+// sealingKeys returns the configured keys, and after them those kept in DATA_DIR; without either it makes and keeps one.
 // Only the private database may do without a configured key.
 func sealingKeys(cfg Config) ([]store.SealingKey, error) {
-	file := filepath.Join(cfg.DataDir, keyFileName)
-	text, err := os.ReadFile(file) //nolint:gosec // below the configured folder
+	file := keyFile(cfg)
+	text, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if len(cfg.EncryptionKeys) > 0 {
@@ -48,22 +50,81 @@ func sealingKeys(cfg Config) ([]store.SealingKey, error) {
 		if hasPrivateDatabase(cfg) {
 			return nil, fmt.Errorf("the encryption key %s is gone, and without it the private database's sealed data cannot be opened: restore the file or set ENCRYPTION_KEY", file)
 		}
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return nil, fmt.Errorf("make an encryption key: %w", err)
-		}
-		text = []byte(base64.StdEncoding.EncodeToString(raw) + "\n")
+		text = makeSealingKey()
 		if err := writeFile(file, text); err != nil {
 			return nil, fmt.Errorf("keep the encryption key: %w", err)
 		}
 	case err != nil:
 		return nil, fmt.Errorf("read the encryption key: %w", err)
 	}
-	key, err := store.ParseSealingKey(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("read the encryption key in %s: %w; restore the file, without it sealed data cannot be opened", file, err)
+	keys := slices.Clone(cfg.EncryptionKeys)
+	for line := range strings.FieldsSeq(string(text)) {
+		key, err := store.ParseSealingKey(line)
+		if err != nil {
+			return nil, fmt.Errorf("read the encryption key in %s: %w; restore the file, without it sealed data cannot be opened", file, err)
+		}
+		keys = append(keys, key)
 	}
-	return append(cfg.EncryptionKeys[:len(cfg.EncryptionKeys):len(cfg.EncryptionKeys)], key), nil
+	if len(keys) == len(cfg.EncryptionKeys) {
+		return nil, fmt.Errorf("read the encryption key in %s: it is empty; restore the file, without it sealed data cannot be opened", file)
+	}
+	return keys, nil
+}
+
+// keyFile holds the private database's own keys, one a line, newest first.
+func keyFile(cfg Config) string { return filepath.Join(cfg.DataDir, keyFileName) }
+
+// makeSealingKey makes a line for the key file.
+func makeSealingKey() []byte {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails (crypto/rand)
+	return []byte(base64.StdEncoding.EncodeToString(raw) + "\n")
+}
+
+// newSealingKey puts another key before those of the private database. The next start seals with it.
+func newSealingKey(cfg Config, stdout io.Writer) error {
+	if cfg.DatabaseURL != "" || len(cfg.EncryptionKeys) > 0 {
+		return errors.New("the encryption keys come from ENCRYPTION_KEY: make one with `openssl rand -base64 32`, put it first, followed by a comma and the present ones, restart every program, and run `server keys rotate`")
+	}
+	if err := openDataDir(cfg.DataDir); err != nil {
+		return err
+	}
+	if _, err := sealingKeys(cfg); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(keyFile(cfg))
+	if err != nil {
+		return fmt.Errorf("read the encryption key: %w", err)
+	}
+	if err := writeFile(keyFile(cfg), append(makeSealingKey(), text...)); err != nil {
+		return fmt.Errorf("keep the encryption key: %w", err)
+	}
+	_, err = fmt.Fprintf(stdout, "A new key stands in %s before the older ones. Restart the program, which then seals with it, and run `server keys rotate`.\n", keyFile(cfg))
+	return err
+}
+
+// dropOldKeys takes the keys out of the private database's key file that a complete rotation has made needless.
+func dropOldKeys(cfg Config, p *printer) error {
+	text, err := os.ReadFile(keyFile(cfg))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the encryption key: %w", err)
+	}
+	lines := strings.Fields(string(text))
+	switch {
+	case len(cfg.EncryptionKeys) > 0:
+		p.line(keyFile(cfg) + " is not needed while ENCRYPTION_KEY is set, and can be removed.")
+		return p.err
+	case len(lines) < 2:
+		return nil
+	}
+	if err := writeFile(keyFile(cfg), []byte(lines[0]+"\n")); err != nil {
+		return fmt.Errorf("keep the encryption key: %w", err)
+	}
+	p.line("The older keys were removed from " + keyFile(cfg) + ".")
+	return p.err
 }
 
 // writeFile writes a file that only its owner can read, whole or not at all, and on the disk when it returns.

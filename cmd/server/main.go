@@ -55,6 +55,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	switch command {
 	case "migrate up", "migrate down", "migrate status":
 		return migrate(ctx, cfg, command, log, stdout)
+	case "keys status", "keys rotate", "keys new":
+		return keys(ctx, cfg, command, log, stdout)
 	case "sandbox":
 		return serveSandbox(ctx, cfg, line.Sandbox, log, stdout)
 	default:

@@ -68,6 +68,9 @@ func (a *app) printBanner(w io.Writer) error {
 	default:
 		p.line("  Sign in with your account.")
 	}
+	for _, text := range a.warnings {
+		p.line("\n  WARNING: " + text)
+	}
 	p.line("\n  Ctrl-C stops everything.\n")
 	if p.err != nil {
 		return fmt.Errorf("print where everything is: %w", p.err)

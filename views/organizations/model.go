@@ -51,6 +51,8 @@ type Show struct {
 	// Trail leads to what the audit log says of the organization.
 	Trail string
 	Check Check
+	// SecretUnreadable says that the REST secret was sealed with an encryption key that this server does not have.
+	SecretUnreadable bool
 }
 
 // Check is what trying the credentials said. The zero value: not tried.

@@ -17,6 +17,8 @@ import (
 type Config struct {
 	// Ready returns why the program cannot serve now, or nil. Required.
 	Ready func(context.Context) error
+	// Warnings returns what is wrong although the program serves; they hold no secret. Nil: nothing.
+	Warnings func() []string
 	// Registry is what /metrics shows. Required.
 	Registry *prometheus.Registry
 	// Log hears why the program is not ready. Nil discards it.
@@ -49,7 +51,13 @@ func New(cfg Config) (http.Handler, error) {
 			answer(w, http.StatusServiceUnavailable, text)
 			return
 		}
-		answer(w, http.StatusOK, "ready\n")
+		text := "ready\n"
+		if cfg.Warnings != nil {
+			for _, warning := range cfg.Warnings() {
+				text += "warning: " + warning + "\n"
+			}
+		}
+		answer(w, http.StatusOK, text)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Registry: cfg.Registry}))
 	return mux, nil
