@@ -91,7 +91,7 @@ func (i *issuer) fill(f *webtest.Form, securityType string) *webtest.Form {
 func TestTokensOfAnOwnIssuerAreTaken(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
-	editor := srv.As(store.RoleEditor)
+	editor := srv.As(store.RoleAdministrator) // whose it is to enter an issuer
 	i := newIssuer(t)
 	form := i.fill(filledForm(editor), store.SecurityOAuth).Set(subscriptions.FieldClientID, issuerClient).Set(subscriptions.FieldClientSecret, issuerSecret)
 	v := ready(t, srv, form)
@@ -119,7 +119,7 @@ func TestTokensOfAnOwnIssuerAreTaken(t *testing.T) {
 func TestAssertionsGoToAnOwnIssuer(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
-	editor := srv.As(store.RoleEditor)
+	editor := srv.As(store.RoleAdministrator) // whose it is to enter an issuer
 	i := newIssuer(t)
 	form := i.fill(filledForm(editor), store.SecurityOAuthJWT).Set(subscriptions.FieldAssertionKey, assertionKeyID)
 	form.Submit().Wants(http.StatusUnprocessableEntity).Says("Type the client id that your issuer knows Cybersource by.", "Type the audience that your issuer expects")
@@ -142,4 +142,21 @@ func TestAssertionsGoToAnOwnIssuer(t *testing.T) {
 		t.Error("the client of the former policy does not end")
 	}
 	wantsDelivered(t, srv, v, tokenUpdated)
+}
+
+func TestIssuersAreAnAdministratorsToEnter(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	editor, administrator := srv.As(store.RoleEditor), srv.As(store.RoleAdministrator)
+	i := newIssuer(t)
+	answers := func(browser *webtest.Client) *webtest.Form {
+		return i.fill(filledForm(browser), store.SecurityOAuth).Set(subscriptions.FieldClientID, issuerClient).Set(subscriptions.FieldClientSecret, issuerSecret)
+	}
+	answers(editor).Submit().Wants(http.StatusUnprocessableEntity).Says("Ask an administrator")
+	v := ready(t, srv, answers(administrator))
+	// What an administrator entered stays when an editor changes something else, and cannot be pointed elsewhere.
+	editForm(editor, v).Set(subscriptions.FieldDescription, "For the night shift").Submit().Wants(http.StatusSeeOther)
+	for _, field := range []string{subscriptions.FieldJWKSURL, subscriptions.FieldTokenURL, subscriptions.FieldIssuer} {
+		editForm(editor, v).Set(field, "http://169.254.169.254/latest").Submit().Wants(http.StatusUnprocessableEntity).Says("Ask an administrator")
+	}
 }

@@ -170,7 +170,7 @@ func TestEachPolicyIsMadeThroughTheFormAndDelivers(t *testing.T) {
 func TestPolicyAnswersAreCheckedBesideTheirFields(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
-	editor := srv.As(store.RoleEditor)
+	editor := srv.As(store.RoleAdministrator) // who may enter an issuer
 	external := func(f *webtest.Form) *webtest.Form {
 		return f.Set(subscriptions.FieldSecurity, store.SecurityOAuth).Set(subscriptions.FieldTokenServer, store.TokensExternal).
 			Set(subscriptions.FieldTokenURL, "https://login.example.com/token").Set(subscriptions.FieldIssuer, "https://login.example.com").

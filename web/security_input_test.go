@@ -15,7 +15,7 @@ import (
 func TestPolicyTextsAreShownAsText(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
-	editor := srv.As(store.RoleEditor)
+	editor := srv.As(store.RoleAdministrator)
 	const evil = `<script>alert("x")</script>`
 	i := newIssuer(t)
 	form := i.fill(filledForm(editor), store.SecurityOAuthJWT)

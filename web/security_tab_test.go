@@ -292,7 +292,7 @@ func TestNoSecretIsShownLoggedOrAudited(t *testing.T) {
 	deed(t, editor, v, "rotate-client").Wants(http.StatusSeeOther)
 	// An issuer of the operator's own, whose secret comes through the form.
 	const typed = "s3cret-of-the-issuer"
-	external := editForm(editor, v).Set(subscriptions.FieldTokenServer, store.TokensExternal).Set(subscriptions.FieldTokenURL, "https://login.example.com/token").
+	external := editForm(srv.As(store.RoleAdministrator), v).Set(subscriptions.FieldTokenServer, store.TokensExternal).Set(subscriptions.FieldTokenURL, "https://login.example.com/token").
 		Set(subscriptions.FieldIssuer, "https://login.example.com").Set(subscriptions.FieldTokenAudience, "switchboard").Set(subscriptions.FieldJWKSURL, "https://login.example.com/keys").
 		Set(subscriptions.FieldClientID, "cybersource").Set(subscriptions.FieldClientSecret, typed)
 	wrong := external.Set(subscriptions.FieldName, "").Submit().Wants(http.StatusUnprocessableEntity)

@@ -37,7 +37,7 @@ func (s *Server) createSubscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	st := formState{draft: typedDraft(f), catalogue: k, organization: o}
+	st := formState{draft: typedDraft(f), catalogue: k, organization: o, namesIssuers: namesIssuers(c)}
 	if intent := intentOf(f); intent != "" && intent != subscriptions.IntentReview {
 		return s.showSubscriptionForm(c, http.StatusOK, st.answering(intent))
 	}

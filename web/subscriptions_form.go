@@ -95,8 +95,20 @@ func (s *Server) readSubscription(ctx context.Context, f *form, st formState) (s
 		v.Products = products
 	}
 	given := s.readSecurity(f, &v, assertions)
+	if !st.namesIssuers && !sameIssuer(v, st.editing) {
+		f.fail(subscriptions.FieldTokenServer, "A token issuer of your own is an administrator’s to enter or change, since this server asks it for its keys. Ask an administrator.")
+	}
 	v.RetryPolicy = storedRetryPolicy(readRetryPolicy(f))
 	return v, given, nil
+}
+
+// namesIssuers tells whether whoever asks may enter a token issuer: it makes this server call an address.
+func namesIssuers(c echo.Context) bool { return currentUser(c).Role.Allows(store.RoleAdministrator) }
+
+// sameIssuer tells whether v names no token issuer of the operator's own that stored does not.
+func sameIssuer(v, stored store.Subscription) bool {
+	t, was := v.Policy.Tokens, stored.Policy.Tokens
+	return !t.External() || t.JWKSURL == was.JWKSURL && t.Issuer == was.Issuer && v.Policy.OAuth.URL == stored.Policy.OAuth.URL
 }
 
 // formState is all that the form's page is made of.
@@ -109,6 +121,7 @@ type formState struct {
 	notices      []subscriptions.Notice
 	review       *subscriptions.Review // what would be sent; nil when nobody asked
 	checksOnly   bool                  // htmx asks for what is known before saving alone
+	namesIssuers bool                  // whoever asks may enter the addresses of a token issuer
 }
 
 // answering is the form after a button that does not save.
@@ -285,7 +298,7 @@ func (s *Server) newSubscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.showSubscriptionForm(c, http.StatusOK, formState{draft: newDraft(), catalogue: k, organization: o})
+	return s.showSubscriptionForm(c, http.StatusOK, formState{draft: newDraft(), catalogue: k, organization: o, namesIssuers: namesIssuers(c)})
 }
 
 func (s *Server) chooseOrganization(c echo.Context, known []store.Organization) error {

@@ -23,7 +23,7 @@ func (s *Server) securityFields(st formState, assertions []store.AssertionCertif
 	d := st.draft.security
 	f := subscriptions.Security{
 		Type:              radio(st, subscriptions.FieldSecurity, "How Cybersource proves itself", d.kind, securityTypes()),
-		TokenServer:       radio(st, subscriptions.FieldTokenServer, "Who hands out the tokens", d.server, s.tokenServers()),
+		TokenServer:       radio(st, subscriptions.FieldTokenServer, "Who hands out the tokens", d.server, s.tokenServers(st)),
 		OwnTokens:         []ui.Pair{{Name: "Token URL", Value: firstOf(s.receiver.TokenURL, "This server has none"), Mono: true, Hint: "Part of the receiver, beside the webhook URL. Cybersource is told of it when you save."}},
 		Encryption:        radio(st, subscriptions.FieldEncryption, "Message-level encryption", d.encryption, encryptionAnswers()),
 		EncryptionWarning: encryptionWarning(st),
@@ -60,12 +60,16 @@ func securityTypes() []ui.Option {
 	}
 }
 
-func (s *Server) tokenServers() []ui.Option {
+func (s *Server) tokenServers(st formState) []ui.Option {
 	own := ui.Option{Value: store.TokensOwn, Label: "Switchboard", Hint: "Makes a client, hands it to Cybersource and checks the tokens. Nothing else is needed."}
 	if s.receiver.TokenURL == "" {
 		own.Reason = "This server has no token endpoint."
 	}
-	return []ui.Option{own, {Value: store.TokensExternal, Label: "Your own issuer", Hint: "Cybersource asks your identity provider; Switchboard checks its tokens with its key set."}}
+	external := ui.Option{Value: store.TokensExternal, Label: "Your own issuer", Hint: "Cybersource asks your identity provider; Switchboard checks its tokens with its key set."}
+	if !st.namesIssuers && !st.editing.Policy.Tokens.External() {
+		external.Reason = "An administrator enters it, since this server asks it for its keys."
+	}
+	return []ui.Option{own, external}
 }
 
 func encryptionAnswers() []ui.Option {

@@ -42,7 +42,7 @@ func (s *Server) editSubscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.showSubscriptionForm(c, http.StatusOK, formState{draft: draftOf(v), catalogue: k, organization: o, editing: v})
+	return s.showSubscriptionForm(c, http.StatusOK, formState{draft: draftOf(v), catalogue: k, organization: o, editing: v, namesIssuers: namesIssuers(c)})
 }
 
 // updateSubscription changes a subscription at Cybersource and here.
@@ -66,7 +66,7 @@ func (s *Server) updateSubscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	st := formState{draft: typedDraft(f), catalogue: k, organization: o, editing: v}
+	st := formState{draft: typedDraft(f), catalogue: k, organization: o, editing: v, namesIssuers: namesIssuers(c)}
 	if intent := intentOf(f); intent != "" && intent != subscriptions.IntentReview {
 		return s.showSubscriptionForm(c, http.StatusOK, st.answering(intent))
 	}

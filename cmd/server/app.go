@@ -17,6 +17,7 @@ import (
 	"github.com/switchboardhq/switchboard/cybs/sandbox"
 	"github.com/switchboardhq/switchboard/jobs"
 	"github.com/switchboardhq/switchboard/migrations"
+	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web"
 	"github.com/switchboardhq/switchboard/web/ops"
@@ -219,6 +220,7 @@ func (a *app) makeReceiver(context.Context) (err error) {
 		Alone: a.database.private != nil, // which is locked against a second program
 		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
 		TLS: a.cfg.ReceiverTLS, Allow: a.cfg.ReceiverAllow, PublicURL: a.receiverURL(),
+		IssuerTransport: outbound.NewTransport(outbound.Config{Allow: a.cfg.OutboundAllow, Proxy: http.ProxyFromEnvironment}),
 	})
 	return err
 }

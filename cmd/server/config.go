@@ -44,6 +44,7 @@ type Config struct {
 	ReceiverTLS        receiver.TLSFiles  // zero: none of its own
 	ReceiverAllow      []netip.Prefix     // none: everybody
 	TrustedProxies     []netip.Prefix
+	OutboundAllow      []netip.Prefix // none: public addresses alone
 	Retention          time.Duration // 0: everything is kept
 	PgBinDir           string
 	PgInstall          bool
@@ -96,6 +97,7 @@ func loadConfig(raw settings) (Config, error) {
 		EncryptionKeys: c.encryptionKeys(raw),
 		ReceiverTLS:    c.tlsFiles(raw), ReceiverAllow: c.sources("RECEIVER_ALLOW", raw.ReceiverAllow),
 		TrustedProxies: c.networks("TRUSTED_PROXIES", raw.TrustedProxies),
+		OutboundAllow:  c.networks("OUTBOUND_ALLOW", raw.OutboundAllow),
 		Retention:      c.days("RETENTION_DAYS", raw.RetentionDays),
 		PgBinDir:       raw.PgBinDir, PgInstall: c.oneOf("PG_INSTALL", raw.PgInstall, "yes", "no") == "yes",
 		LogFormat: raw.LogFormat,

@@ -24,6 +24,7 @@ type settings struct {
 	ReceiverClientCA   string `name:"receiver-client-ca" variable:"RECEIVER_CLIENT_CA" note:"none" help:"PEM file with the authorities of client certificates, for endpoints that demand one"`
 	ReceiverAllow      string `name:"receiver-allow" variable:"RECEIVER_ALLOW" note:"everybody" help:"comma-separated addresses or networks that may deliver; cybersource stands for Cybersource's published ones"`
 	TrustedProxies     string `name:"trusted-proxies" variable:"TRUSTED_PROXIES" note:"none" help:"comma-separated addresses or networks whose X-Forwarded-For counts"`
+	OutboundAllow      string `name:"outbound-allow" variable:"OUTBOUND_ALLOW" note:"public addresses alone" help:"comma-separated addresses or networks inside that token issuers may have; loopback, private and link-local ones are asked only when they are named here"`
 	RetentionDays      string `name:"retention-days" variable:"RETENTION_DAYS" default:"90" help:"how long deliveries and notifications are kept, at least 14; they go by whole weeks; 0 keeps them for ever"`
 	PgBinDir           string `name:"pg-bin-dir" variable:"PG_BIN_DIR" note:"searched for" help:"where postgres and initdb are"`
 	PgInstall          string `name:"pg-install" variable:"PG_INSTALL" default:"yes" help:"yes or no: whether PostgreSQL's programs may be installed or fetched when they are missing"`

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
 	"github.com/switchboardhq/switchboard/web/receiver"
@@ -161,7 +163,7 @@ func (d *door) await(t *testing.T, what string, cond func() bool) {
 
 func (d *door) open(t *testing.T, options ...option) {
 	t.Helper()
-	cfg := receiver.Config{Store: d.store, Log: slog.New(slog.NewTextHandler(d.log, nil)), Metrics: d.metrics, CommitTimeout: patience}
+	cfg := receiver.Config{Store: d.store, Log: slog.New(slog.NewTextHandler(d.log, nil)), Metrics: d.metrics, CommitTimeout: patience, IssuerTransport: insideTransport()}
 	for _, o := range options {
 		o(&cfg)
 	}
@@ -401,4 +403,9 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// insideTransport reaches the issuers of tests.
+func insideTransport() http.RoundTripper {
+	return outbound.NewTransport(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 }

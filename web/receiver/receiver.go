@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/switchboardhq/switchboard/cybs"
+	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	TLSInterval time.Duration
 	// Allow is where deliveries may come from, at endpoints that have no list of their own; see ParseSources. Empty: from everywhere.
 	Allow []netip.Prefix
+	// IssuerTransport fetches the key sets of token issuers, whose addresses people of the console name. Nil: from public addresses alone.
+	IssuerTransport http.RoundTripper
 	// PublicURL is the receiver's base URL as Cybersource sees it: client assertions are addressed to the token server below it, where their
 	// client names no other audience.
 	PublicURL string
@@ -120,6 +123,9 @@ func New(cfg Config) (*Receiver, error) {
 	setDefault(&cfg.CommitTimeout, 5*time.Second)
 	setDefault(&cfg.RetryAfter, 5*time.Second)
 	setDefault(&cfg.TLSInterval, defaultTLSInterval)
+	if cfg.IssuerTransport == nil {
+		cfg.IssuerTransport = outbound.NewTransport(outbound.Config{Proxy: http.ProxyFromEnvironment})
+	}
 	setDefault(&cfg.QuarantineSource.Deliveries, 1000)
 	setDefault(&cfg.QuarantineSource.Bytes, 16<<20)
 	setDefault(&cfg.QuarantineEndpoint.Deliveries, 10_000)

@@ -75,7 +75,7 @@ func newIssuers(cfg Config, m *metrics, wanted func() []string) *issuers {
 			Timeout: issuerTimeout,
 			// Keys come from the URL that was configured, and from no other.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: issuerTimeout},
+			Transport:     cfg.IssuerTransport,
 		},
 	}
 }

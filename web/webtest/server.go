@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/cybs/sandbox/sandboxtest"
+	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
 	"github.com/switchboardhq/switchboard/web"
@@ -160,7 +162,10 @@ func (s *Server) Client(ctx context.Context, o store.Organization) (*cybs.Client
 // startReceiver opens Cybersource's door, and returns where it is.
 func (s *Server) startReceiver() string {
 	s.tb.Helper()
-	r, err := receiver.New(receiver.Config{Store: s.Store})
+	r, err := receiver.New(receiver.Config{
+		Store:           s.Store,
+		IssuerTransport: outbound.NewTransport(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}),
+	})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
