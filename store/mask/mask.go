@@ -3,23 +3,31 @@ package mask
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 const (
 	stars = "***"
-	// maxNested bounds how often JSON text inside a JSON string is opened.
-	maxNested = 4
+	// maxNested bounds how often JSON text inside a JSON string is opened. Quotes double at each level: a body of a megabyte has no more.
+	maxNested = 20
+	// maxShortCode is the length of the longest security code.
+	maxShortCode = 4
 )
 
 // JSON masks a body. Valid JSON stays valid: a number that is hidden becomes a string. JSON text inside a string is
 // masked as JSON. What is no valid JSON is masked as Text does.
-func JSON(raw []byte) Result { return maskJSON(raw, 0) }
+func JSON(raw []byte) Result {
+	if r, ok := maskUTF16(raw); ok {
+		return r
+	}
+	return maskJSON(raw, 0)
+}
 
 // ValidJSON is JSON for what is known to be valid, which it does not look into again.
 func ValidJSON(raw []byte) Result { return maskValid(raw, 0) }
 
 func maskJSON(raw []byte, nested int) Result {
-	if !json.Valid(raw) {
+	if nested > maxNested || !json.Valid(raw) {
 		return Text(raw)
 	}
 	return maskValid(raw, nested)
@@ -38,6 +46,7 @@ type frame struct {
 	name   []byte // of the member that is being read; for an array that of the member that holds it
 	parent []byte // name of the member that holds this
 	field  field  // of the member that is being read
+	above  field  // what the names above say: everything below a security code is hidden
 }
 
 // walker goes over valid JSON once.
@@ -79,9 +88,9 @@ func (w *walker) structure(c byte) {
 	top := w.top()
 	switch c {
 	case '{':
-		w.stack = append(w.stack, frame{object: true, key: true, parent: top.name})
+		w.stack = append(w.stack, frame{object: true, key: true, parent: top.name, above: top.field})
 	case '[':
-		w.stack = append(w.stack, frame{name: top.name, parent: top.parent, field: top.field})
+		w.stack = append(w.stack, frame{name: top.name, parent: top.parent, field: top.field, above: top.above})
 	case '}', ']':
 		w.stack = w.stack[:len(w.stack)-1]
 	case ',':
@@ -91,7 +100,7 @@ func (w *walker) structure(c byte) {
 	}
 }
 
-// text judges a string, quotes included.
+// text masks a string, quotes included.
 func (w *walker) text(start, end int) {
 	top := w.top()
 	inside := w.src[start+1 : end-1]
@@ -103,20 +112,46 @@ func (w *walker) text(start, end int) {
 	f := top.field
 	if isName {
 		top.name = inside[:min(len(inside), maxName+1)]
-		top.field = fieldOf(top.parent, top.name)
+		if top.field = fieldOf(top.parent, top.name); top.field == plain {
+			top.field = top.above
+		}
 		f = plain
+		if top.above == codeField {
+			f = shortCode // {"cvv":{"123":true}}
+		}
 	}
 	switch {
 	case f == codeField || f == trackField || f == shortCode && isShortCode(inside):
 		if len(inside) > 0 {
-			w.replaceQuoted(start, end, `"`+stars+`"`, hiddenKind(f), 1)
+			w.replaceQuoted(start, end, `"`+stars+`"`, f.kind(), 1)
 		}
 	case escaped || looksLikeJSON(inside):
 		w.inner(start, end, inside, f)
 	default:
-		n := numbers{e: &w.editor, from: start + 1, to: end - 1, field: f}
-		n.hide()
+		hideString(&w.editor, start+1, end-1, f)
 	}
+}
+
+// hideString hides card data in the text of a string. What holds for a form or a line of text holds for the same in a string.
+func hideString(e *editor, from, to int, f field) {
+	if letters, digits := contents(e.src[from:to]); letters && digits {
+		hideText(e, from, to, f)
+		return
+	}
+	hideNumbers(e, from, to, f)
+}
+
+// contents reports whether a text has a letter, and whether it has a digit or something that can stand for one.
+func contents(text []byte) (letters, digits bool) {
+	for _, c := range text {
+		switch {
+		case isLetter(c):
+			letters = true
+		case isDigit(c), c == '*', c >= utf8.RuneSelf:
+			digits = true
+		}
+	}
+	return letters, digits
 }
 
 // inner masks the decoded text of a string and encodes it again only when something was found.
@@ -126,8 +161,7 @@ func (w *walker) inner(start, end int, inside []byte, f field) {
 		masked = maskJSON(inside, w.nested+1)
 	} else {
 		e := editor{src: inside}
-		n := numbers{e: &e, to: len(inside), field: f}
-		n.hide()
+		hideString(&e, 0, len(inside), f)
 		masked = e.result()
 	}
 	if masked.Found > 0 {
@@ -136,33 +170,23 @@ func (w *walker) inner(start, end int, inside []byte, f field) {
 }
 
 func (w *walker) number(start, end int) {
-	top := w.top()
 	literal := w.src[start:end]
-	switch f := top.field; f {
+	switch f := w.top().field; f {
 	case codeField, trackField:
-		w.replaceQuoted(start, end, `"`+stars+`"`, hiddenKind(f), 1)
+		w.replaceQuoted(start, end, `"`+stars+`"`, f.kind(), 1)
 	case shortCode:
 		if isShortCode(literal) {
 			w.replaceQuoted(start, end, `"`+stars+`"`, SecurityCode, 1)
 		}
-	case idField:
-	default:
-		digits := wholeDigits(literal)
-		if isCard(digits) || f == cardField && len(digits) >= minNamed {
-			w.replaceQuoted(start, end, `"`+maskDigits(digits)+`"`, CardNumber, 1)
+	case plain, cardField:
+		if with := hidden(wholeDigits(literal), f == cardField); with != "" {
+			w.replaceQuoted(start, end, `"`+with+`"`, CardNumber, 1)
 		}
 	}
 }
 
-func hiddenKind(f field) Kind {
-	if f == trackField {
-		return Track
-	}
-	return SecurityCode
-}
-
 func isShortCode(text []byte) bool {
-	return (len(text) == 3 || len(text) == 4) && allDigits(text)
+	return (len(text) == 3 || len(text) == maxShortCode) && allDigits(text)
 }
 
 // wholeDigits writes a JSON number out in digits: 4.1e3 is 4100. Nil for what is no whole number of card length.
@@ -172,7 +196,7 @@ func wholeDigits(literal []byte) []byte {
 	}
 	mantissa, exponent, _ := bytes.Cut(bytes.ToLower(literal), []byte("e"))
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
-	if len(whole) > maxCard {
+	if len(whole) > maxRun {
 		return nil
 	}
 	shift := 0
@@ -186,18 +210,15 @@ func wholeDigits(literal []byte) []byte {
 		}
 	}
 	fraction = bytes.TrimRight(fraction, "0")
-	if len(fraction) > shift || len(whole)+shift > maxCard+1 {
+	if len(fraction) > shift || len(whole)+shift > maxRun+1 {
 		return nil
 	}
-	digits := make([]byte, 0, maxCard+1)
+	digits := make([]byte, 0, maxRun+1)
 	digits = append(append(digits, whole...), fraction...)
 	for range shift - len(fraction) {
 		digits = append(digits, '0')
 	}
 	digits = bytes.TrimLeft(digits, "0")
-	if len(digits) > maxCard {
-		return nil
-	}
 	return digits
 }
 
@@ -240,7 +261,7 @@ func looksLikeJSON(text []byte) bool {
 	for i, c := range text {
 		switch c {
 		case ' ', '\t', '\r', '\n':
-		case '{', '[':
+		case '{', '[', '"':
 			return i+1 < len(text)
 		default:
 			return false

@@ -3,6 +3,7 @@ package mask_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -89,8 +90,6 @@ func TestJSONLeavesOtherNumbersReadable(t *testing.T) {
 		"request id of 22 digits":     `{"id":"7435188899356405003091"}`,
 		"the same elsewhere":          `{"x":"7435188899356405003091"}`,
 		"instrument identifier":       `{"instrumentIdentifiers":[{"href":"/tms/v1/instrumentidentifiers/7030010000056432345","id":"7030010000056432345"}]}`,
-		"id that passes every check":  `{"id":"` + visa + `","requestId":"` + visa + `","transactionId":4111111111111111,"instrument_identifier_id":"` + visa + `","ids":["` + visa + `"]}`,
-		"link with such an id":        `{"href":"/tms/v1/paymentinstruments/` + visa + `"}`,
 		"hexadecimal token":           `{"x":"38F377C4044F251A0000AF598E0A8B67"}`,
 		"hash with a card in it":      `{"x":"ab` + visa + `cdef0123456789"}`,
 		"uuid of digits":              `{"x":"41111111-1111-1111-1111-111111111111"}`,
@@ -142,8 +141,8 @@ func TestTextHidesCardDataInOtherForms(t *testing.T) {
 		"named, wrong check digit": {"cardNumber=4111111111111112", "cardNumber=411111******1112"},
 		"named in groups":          {"pan: 4111 1111 1111 1112\n", "pan: 411111******1112\n"},
 		"track 2":                  {";" + visa + "=31121010000012345?", ";***?"},
-		"header lines":             {"cvc2: 1234\r\nrequest-id: " + visa + "\r\n", "cvc2: ***\r\nrequest-id: " + visa + "\r\n"},
-		"id stays":                 {"requestId=" + visa + "&x=1", "requestId=" + visa + "&x=1"},
+		"header lines":             {"cvc2: 1234\r\nrequest-id: " + visa + "\r\n", "cvc2: ***\r\nrequest-id: 411111******1111\r\n"},
+		"in an id":                 {"requestId=" + visa + "&x=1", "requestId=411111******1111&x=1"},
 		"invalid UTF-8":            {"\xff\xfe" + visa + "\xff", "\xff\xfe411111******1111\xff"},
 		"nothing":                  {"hello", "hello"},
 		"empty":                    {"", ""},
@@ -192,23 +191,35 @@ func TestDeepJSONIsMasked(t *testing.T) {
 	}
 }
 
-// Bad cases for anything that looks back or ahead without a bound: a megabyte of each must not take long.
+// Bad cases for anything that looks back or ahead without a bound: eight times the text must not take much more than eight times as long. A
+// busy machine can make any one measurement look bad, so a case fails only when it never looks good.
 func TestTimeIsLinear(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 20
+	const small, times, tries = 64 << 10, 8, 5
 	for name, piece := range map[string]string{
 		"digits": "4", "digits and spaces": "4 ", "groups": "4111 ", "cards": visa + ",", "letters": "a", "names": "cvv=", "names and quotes": `cvv"`,
-		"names and spaces": "id      ", "tracks": visa + "^", "uuids": "41111111-1111-1111-1111-", "percent": "%20", "brackets": "[", "quotes": `"`, "escapes": `\`, "id values": "id:",
+		"names and spaces": "id      ", "tracks": visa + "^", "uuids": "41111111-1111-1111-1111-", "percent": "%20", "percent of percent": "%25", "brackets": "[", "quotes": `"`,
+		"escapes": `\`, "id values": "id:", "words": "security code ", "entities": "&#52;", "full width": "４", "zeros": "\x004", "signs": "cvv:::",
 	} {
-		start := time.Now()
-		mask.Text(bytes.Repeat([]byte(piece), size/len(piece)))
-		quoted, err := json.Marshal(strings.Repeat(piece, size/len(piece)))
-		if err != nil {
-			t.Fatal(err)
+		took := func(size int) time.Duration {
+			text := bytes.Repeat([]byte(piece), size/len(piece))
+			quoted, err := json.Marshal(string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			mask.Text(text)
+			mask.JSON(quoted)
+			return time.Since(start)
 		}
-		mask.JSON(quoted)
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("2 MiB of %s took %s", name, took)
+		best := math.Inf(1)
+		for range tries {
+			if best = min(best, float64(took(small*times))/float64(took(small))); best < 3*times {
+				break
+			}
+		}
+		if best >= 3*times {
+			t.Errorf("%d times the text of %s takes %.0f times as long", times, name, best)
 		}
 	}
 }

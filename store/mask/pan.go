@@ -1,226 +1,265 @@
 package mask
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
-const (
-	minCard = 13
-	maxCard = 19
-	// minNamed is the least number of digits that a field named for a card number must hold to be hidden.
-	minNamed = 12
-	// minToken is from which length on letters and digits in one piece are taken for an id in which digits mean nothing.
-	minToken = 24
-	// maxGroups bounds the groups of one number: more of them are no card number in any writing.
-	maxGroups = maxCard
-)
+// maxSeparator is how many characters may stand between two groups of a card number.
+const maxSeparator = 3
 
-// group is a run of digits of a text.
+// group is a run of digits of a view.
 type group struct{ start, end int }
 
-// numbers finds the card numbers in src[from:to] and hides them in e.
+func (g group) length() int { return g.end - g.start }
+
+// numbers finds the card numbers in a part of a text and hides them in e.
 type numbers struct {
-	e        *editor
-	from, to int
-	field    field
-	encoded  bool // + and %20 separate as a space does
-	groups   []group
+	view
+
+	e      *editor
+	named  bool // the field is one for card numbers
+	groups []group
+}
+
+// hideNumbers hides the card numbers in the part of e's text from one place up to another.
+func hideNumbers(e *editor, from, to int, f field) {
+	if from >= to {
+		return
+	}
+	n := numbers{view: look(e.src, from, to), e: e, named: f == cardField, groups: e.groups}
+	n.hide()
+	e.groups = n.groups[:0]
 }
 
 // hide looks at every run of digits once, together with the groups that follow it.
 func (n *numbers) hide() {
-	src := n.e.src
-	n.groups = n.e.groups[:0]
-	defer func() { n.e.groups = n.groups }()
-	tokenStart := n.from
-	for i := n.from; i < n.to; {
-		c := src[i]
-		if !isDigit(c) {
-			if !isLetter(c) {
-				tokenStart = i + 1
-			} else if end, ok := uuidAt(src[:n.to], i, tokenStart); ok {
-				i, tokenStart = end, end
-				continue
-			}
+	for i := 0; i < len(n.b); {
+		if end, ok := uuidAt(n.b, i); ok {
+			i = end
+			continue
+		}
+		if !isDigit(n.b[i]) {
 			i++
 			continue
 		}
-		if end, ok := uuidAt(src[:n.to], i, tokenStart); ok {
-			i, tokenStart = end, end
-			continue
-		}
-		i = n.sequence(i, tokenStart)
-		tokenStart = i
-		for tokenStart > n.from && isAlphanumeric(src[tokenStart-1]) && i-tokenStart < minToken {
-			tokenStart--
-		}
+		i = n.sequence(i)
 	}
 }
 
 // sequence reads the groups of digits from start on, hides what is a card number, and returns where to go on.
-func (n *numbers) sequence(start, tokenStart int) int {
-	src := n.e.src
+func (n *numbers) sequence(start int) int {
 	n.groups = n.groups[:0]
 	i := start
 	for {
 		g := group{start: i}
-		for i < n.to && isDigit(src[i]) {
+		for i < len(n.b) && isDigit(n.b[i]) {
 			i++
 		}
 		g.end = i
 		n.groups = append(n.groups, g)
 		skip := n.separator(i)
-		if skip == 0 || i+skip >= n.to || !isDigit(src[i+skip]) || len(n.groups) == maxGroups {
+		if skip == 0 {
+			break
+		}
+		if _, ok := uuidAt(n.b, i+skip); ok {
 			break
 		}
 		i += skip
 	}
 	if len(n.groups) == 1 {
-		n.single(n.groups[0], tokenStart)
-	} else {
-		n.grouped(tokenStart)
+		return max(i, n.single(n.groups[0]))
 	}
-	return max(i, n.e.copied) // stripe data goes on after its digits
+	return max(i, n.grouped())
 }
 
+// separator is how many characters stand between a group that ends at i and the next: any single one that is no letter, or up to three of
+// which all but one are spaces and dashes, or all the same. 0 when no group follows.
 func (n *numbers) separator(i int) int {
-	if i >= n.to {
-		return 0
-	}
-	switch c := n.e.src[i]; {
-	case c == ' ' || c == '-':
-		return 1
-	case n.encoded && c == '+':
-		return 1
-	case n.encoded && c == '%' && i+2 < n.to:
-		if code := string(n.e.src[i+1 : i+3]); code == "20" || strings.EqualFold(code, "2d") {
-			return 3
+	others, same := 0, true
+	for k := 0; k <= maxSeparator && i+k < len(n.b); k++ {
+		c := n.b[i+k]
+		switch {
+		case isDigit(c):
+			if k > 1 && others > 1 && !same {
+				return 0
+			}
+			return k
+		case isLetter(c):
+			return 0
+		}
+		same = same && c == n.b[i]
+		if !isBlank(c) {
+			others++
 		}
 	}
 	return 0
 }
 
-// single judges digits in one piece.
-func (n *numbers) single(g group, tokenStart int) {
-	src := n.e.src
-	digits := src[g.start:g.end]
+func isBlank(c byte) bool { return c <= ' ' || c == '-' }
+
+// replace hides the characters from start up to end, and returns end.
+func (n *numbers) replace(start, end int, with string, kind Kind) int {
+	n.e.replace(n.at(start), n.at(end), with, kind)
+	return end
+}
+
+// single hides digits in one piece when they are a card number. It returns where that ends.
+func (n *numbers) single(g group) int {
+	if g.length() < minNamed {
+		return g.end
+	}
 	if end := n.track(g); end > 0 {
-		n.e.replace(g.start, end, stars, Track)
-		return
+		return n.replace(g.start, end, stars, Track)
 	}
-	if n.field == idField {
-		return
+	if with := hidden(n.b[g.start:g.end], n.named); with != "" && (n.named || !inDigest(n.b, g.start, g.end)) {
+		return n.replace(g.start, g.end, with, CardNumber)
 	}
-	named := n.field == cardField && len(digits) >= minNamed && len(digits) <= maxCard
-	if named || isCard(digits) && !n.inToken(g, tokenStart) {
-		n.e.replace(g.start, g.end, maskDigits(digits), CardNumber)
-	}
+	return g.end
 }
 
-// inToken reports whether the digits are part of a long piece of letters and digits, such as a hash.
-func (n *numbers) inToken(g group, tokenStart int) bool {
-	end := g.end
-	for end < n.to && end-tokenStart < minToken && isAlphanumeric(n.e.src[end]) {
-		end++
-	}
-	return end-tokenStart >= minToken && end-tokenStart > g.end-g.start
-}
-
-// grouped judges groups of digits: as a whole when that has the length of a card number, and else each row of groups that
-// is written as card numbers are.
-func (n *numbers) grouped(tokenStart int) {
+// grouped hides the card numbers among the groups: all of them together, or a row of them. It returns where the last one ends.
+func (n *numbers) grouped() int {
+	end := 0
 	if digits, ok := n.join(n.groups); ok && n.isWritten(digits) {
-		n.e.replace(n.groups[0].start, n.groups[len(n.groups)-1].end, maskDigits(digits), CardNumber)
-		return
+		return n.replace(n.groups[0].start, n.groups[len(n.groups)-1].end, maskDigits(digits), CardNumber)
 	}
 	for first := 0; first < len(n.groups); first++ {
-		last := n.cardFrom(first)
-		if last > first {
-			digits, _ := n.join(n.groups[first : last+1])
-			n.e.replace(n.groups[first].start, n.groups[last].end, maskDigits(digits), CardNumber)
+		g := n.groups[first]
+		if g.start < end {
+			continue // stripe data went on over it
+		}
+		before := len(n.e.spans)
+		if last, with := n.cardFrom(first); last > first {
+			end = n.replace(g.start, n.groups[last].end, with, CardNumber)
 			first = last
-			continue
+		} else {
+			end = max(end, n.single(g))
 		}
-		if first > 0 {
-			tokenStart = n.groups[first].start
+		if len(n.e.spans) > before {
+			end = max(end, n.codeAfter(first))
 		}
-		n.single(n.groups[first], tokenStart)
 	}
+	return end
 }
 
-// isWritten reports whether all groups together are one card number. An id has no groups like these.
+// isWritten reports whether all groups together are one card number: in the field for it, or with one separator throughout.
 func (n *numbers) isWritten(digits []byte) bool {
-	if n.field == cardField && len(digits) >= minNamed {
+	if n.named && len(digits) >= minNamed {
 		return true
 	}
-	if !isCard(digits) || n.field == idField && !usual(n.groups) {
+	if !isCard(digits) || !n.isUniform(n.groups) {
 		return false
 	}
-	for i, g := range n.groups {
-		if length(g) >= minCard || i > 1 && n.e.src[g.start-1] != n.e.src[n.groups[1].start-1] {
-			return false // a number of its own; or a text in which numbers follow one another
+	for _, g := range n.groups {
+		if g.length() >= minCard {
+			return false // a number of its own
 		}
 	}
 	return true
 }
 
-// cardFrom returns the last group of a card number that begins with the given one, or -1. The longest wins.
-func (n *numbers) cardFrom(first int) int {
-	found, total := -1, 0
-	for last := first; last < len(n.groups) && total <= maxCard; last++ {
-		g := n.groups[last]
-		total += g.end - g.start
-		if total < minCard || total > maxCard || !usual(n.groups[first:last+1]) {
-			continue
-		}
-		if digits, ok := n.join(n.groups[first : last+1]); ok && isCard(digits) {
-			found = last
-		}
+// isUniform reports whether the same separator stands between all groups.
+func (n *numbers) isUniform(groups []group) bool {
+	if len(groups) < 3 {
+		return true
 	}
-	return found
-}
-
-// usual reports whether groups are as long as on cards: fours with a rest, or 4-6-5 and 4-6-4.
-func usual(groups []group) bool {
-	if len(groups) == 3 && length(groups[0]) == 4 && length(groups[1]) == 6 {
-		return length(groups[2]) == 5 || length(groups[2]) == 4
-	}
-	for _, g := range groups[:len(groups)-1] {
-		if length(g) != 4 {
+	first := n.b[groups[0].end:groups[1].start]
+	for i := 2; i < len(groups); i++ {
+		if !bytes.Equal(first, n.b[groups[i-1].end:groups[i].start]) {
 			return false
 		}
 	}
-	return length(groups[len(groups)-1]) <= 4
+	return true
+}
+
+// cardFrom returns the last group of the longest card number that begins with the given group, and what is shown instead; -1 when none does.
+func (n *numbers) cardFrom(first int) (last int, with string) {
+	last = -1
+	if g := n.groups[first]; g.length() > maxCard || isCard(n.b[g.start:g.end]) {
+		return last, ""
+	}
+	var digits [maxCard]byte
+	total := 0
+	for i := first; i < len(n.groups); i++ {
+		g := n.groups[i]
+		if total+g.length() > maxCard {
+			break
+		}
+		total += copy(digits[total:], n.b[g.start:g.end])
+		if total < minCard || !isCard(digits[:total]) || !n.isRow(n.groups[first:i+1]) {
+			continue
+		}
+		if last >= 0 {
+			// Which of the two it is cannot be known: the end of the longer one may be a security code.
+			return i, string(digits[:6]) + stars
+		}
+		last, with = i, maskDigits(digits[:total])
+	}
+	return last, with
+}
+
+// isRow reports whether groups that have others beside them look like one number: as on cards, or a few long ones, or digit by digit.
+func (n *numbers) isRow(groups []group) bool {
+	if isUsual(groups) {
+		return true
+	}
+	const few, long = 4, 4
+	shortest, longest := maxCard, 0
+	for _, g := range groups {
+		shortest, longest = min(shortest, g.length()), max(longest, g.length())
+	}
+	return shortest >= long && len(groups) <= few || longest == 1 && n.isUniform(groups)
+}
+
+// isUsual reports whether groups are as long as on cards: fours with a rest, or 4-6-5 and 4-6-4.
+func isUsual(groups []group) bool {
+	if len(groups) == 3 && groups[0].length() == 4 && groups[1].length() == 6 {
+		return groups[2].length() == 5 || groups[2].length() == 4
+	}
+	for _, g := range groups[:len(groups)-1] {
+		if g.length() != 4 {
+			return false
+		}
+	}
+	return groups[len(groups)-1].length() <= 4
+}
+
+// codeAfter hides the security code in number|month|year|code and number|expiry|code, where the number's last group is given.
+func (n *numbers) codeAfter(last int) int {
+	rest := n.groups[last+1:]
+	digits := func(i int) []byte { return n.b[rest[i].start:rest[i].end] }
+	switch {
+	case len(rest) > 1 && rest[0].length() == 4 && isExpiry(digits(0), 4) && isShortCode(digits(1)):
+		return n.replace(rest[1].start, rest[1].end, stars, SecurityCode)
+	case len(rest) > 2 && rest[0].length() == 2 && isMonth(digits(0)) && (rest[1].length() == 2 || rest[1].length() == 4) && isYear(digits(1)) && isShortCode(digits(2)):
+		return n.replace(rest[2].start, rest[2].end, stars, SecurityCode)
+	}
+	return 0
 }
 
 func (n *numbers) join(groups []group) ([]byte, bool) {
-	digits := make([]byte, 0, maxCard)
+	var digits []byte
 	for _, g := range groups {
-		if len(digits)+length(g) > maxCard {
+		if len(digits)+g.length() > maxCard {
 			return nil, false
 		}
-		digits = append(digits, n.e.src[g.start:g.end]...)
+		digits = append(digits, n.b[g.start:g.end]...)
 	}
 	return digits, true
 }
 
-func length(g group) int { return g.end - g.start }
-
 // track returns the end of magnetic stripe data that begins with the digits, 0 when it is none: the number is followed by = or D and
 // year, month and service code, or by ^, a name, ^ and the same.
 func (n *numbers) track(g group) int {
-	digits := n.e.src[g.start:g.end]
-	if len(digits) < minNamed || len(digits) > maxCard || !luhn(digits) || g.end >= n.to {
+	digits := n.b[g.start:g.end]
+	if len(digits) > maxCard || !luhn(digits) || g.end >= len(n.b) {
 		return 0
 	}
 	i := g.end
-	switch c := n.e.src[i]; {
-	case c == '=' || c|0x20 == 'd' && issued(digits):
+	switch c := n.b[i]; {
+	case c == '=' || c|0x20 == 'd' && issued(digits) && !inDigest(n.b, g.start, g.end):
 		i++
 	case c == '^':
 		const maxHolder = 40 // ISO/IEC 7813 allows 26
-		holder := bytes.IndexByte(n.e.src[i+1:min(n.to, i+1+maxHolder)], '^')
+		holder := bytes.IndexByte(n.b[i+1:min(len(n.b), i+1+maxHolder)], '^')
 		if holder < 0 {
 			return 0
 		}
@@ -230,104 +269,11 @@ func (n *numbers) track(g group) int {
 	}
 	const expiryAndService = 7
 	end := i
-	for end < n.to && isAlphanumeric(n.e.src[end]) {
+	for end < len(n.b) && isAlphanumeric(n.b[end]) {
 		end++
 	}
-	if end-i < expiryAndService || !allDigits(n.e.src[i:i+4]) {
+	if end-i < expiryAndService || !allDigits(n.b[i:i+4]) {
 		return 0
 	}
 	return end
-}
-
-// maskDigits keeps the first six and the last four.
-func maskDigits(digits []byte) string {
-	return string(digits[:6]) + strings.Repeat("*", len(digits)-10) + string(digits[len(digits)-4:])
-}
-
-func isCard(digits []byte) bool {
-	return len(digits) >= minCard && len(digits) <= maxCard && issued(digits) && luhn(digits)
-}
-
-// luhn checks the last digit (ISO/IEC 7812-1, annex B).
-func luhn(digits []byte) bool {
-	sum := 0
-	for i := range digits {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
-}
-
-// issued knows the first four digits and the lengths of the schemes that Cybersource processes, and of national ones whose cards turn up
-// beside them.
-func issued(digits []byte) bool {
-	prefix := 0
-	for _, c := range digits[:4] {
-		prefix = prefix*10 + int(c-'0')
-	}
-	n := len(digits)
-	from := func(low, high int) bool { return prefix >= low && prefix <= high }
-	switch {
-	case from(4000, 4999): // Visa
-		return n == 13 || n == 16 || n >= 18
-	case from(5100, 5599), from(2221, 2720): // Mastercard
-		return n == 16
-	case from(3400, 3499), from(3700, 3799): // American Express
-		return n == 15
-	case from(5000, 5099), from(5600, 5899), from(6000, 6999): // Maestro, Discover, UnionPay, RuPay, Elo, Hipercard, Verve
-		return true
-	case from(3000, 3059), prefix == 3095, from(3600, 3699), from(3800, 3999): // Diners Club
-		return n >= 14
-	case from(3528, 3589), from(2200, 2205), from(8100, 8299): // JCB, Mir and Borica, UnionPay and RuPay
-		return n >= 16
-	case from(1000, 1999): // UATP
-		return n == 15
-	case prefix == 8600, prefix == 9792, prefix == 9860: // Uzcard, Troy, Humo
-		return n == 16
-	}
-	return false
-}
-
-// uuidAt recognises a UUID that begins at i, where a piece of letters and digits begins. Its groups are no card number.
-func uuidAt(src []byte, i, tokenStart int) (end int, ok bool) {
-	const size = 36
-	if i != tokenStart || i+size > len(src) {
-		return 0, false
-	}
-	for j := range size {
-		c := src[i+j]
-		switch j {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return 0, false
-			}
-		default:
-			if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return 0, false
-			}
-		}
-	}
-	if i+size < len(src) && isAlphanumeric(src[i+size]) {
-		return 0, false
-	}
-	return i + size, true
-}
-
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-func isAlphanumeric(c byte) bool { return isDigit(c) || isLetter(c) }
-
-func allDigits(b []byte) bool {
-	for _, c := range b {
-		if !isDigit(c) {
-			return false
-		}
-	}
-	return true
 }
