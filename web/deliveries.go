@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -32,7 +33,7 @@ const (
 	recordTab       = "record"
 )
 
-// maxCopyBytes bounds what is put into a page to be copied; larger bodies are downloaded.
+// maxCopyBytes bounds each form that is put into a page to be copied, by its own size; what is larger is downloaded.
 const maxCopyBytes = 64 << 10
 
 // maxShownBytes bounds the raw and hex views; the receiver takes no larger bodies.
@@ -98,13 +99,28 @@ func (s *Server) downloadBody(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	h := c.Response().Header()
-	h.Set(echo.HeaderContentDisposition, `attachment; filename="`+id.String()+`.txt"`)
-	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-	if err := c.Blob(http.StatusOK, "text/plain; charset=utf-8", mask.JSON(body).Text); err != nil {
-		return fmt.Errorf("send body of delivery %s: %w", id, err)
+	return s.sendFile(c, id.String()+".txt", mask.JSON(body).Text)
+}
+
+// downloadRecord sends the stored row of a delivery as a file, for when it is too large for a page.
+func (s *Server) downloadRecord(c echo.Context) error {
+	id, err := storeID(c)
+	if err != nil {
+		return err
 	}
-	return nil
+	d, err := s.visibleDelivery(c, id)
+	if err != nil {
+		return err
+	}
+	return s.sendFile(c, id.String()+"-record.txt", []byte(recordText(nil, []store.Delivery{d})))
+}
+
+// sendFile sends text that no browser takes for a page.
+func (s *Server) sendFile(c echo.Context, name string, content []byte) error {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentDisposition, `attachment; filename="`+name+`"`)
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	return s.send(c, http.StatusOK, "text/plain; charset=utf-8", content)
 }
 
 // tabLinks are the tabs of a page about one thing. href makes an address from turns of name and value.
@@ -156,22 +172,11 @@ func viewMode(c echo.Context) string {
 	return "tree"
 }
 
-// maskedTree marks the values that hold something hidden.
+// maskedTree marks the values that hold something hidden. Spans are in order, so the one to look at is found at once, however many there are.
 func maskedTree(r mask.Result) ui.JSONTree {
-	hidden := make(map[string]bool, len(r.Spans))
-	for _, span := range r.Spans {
-		hidden[string(r.Text[span.Start:span.End])] = true
-	}
-	return ui.ParseJSON(r.Text, ui.JSONOptions{Masked: func(_, text string) bool {
-		if len(hidden) == 0 || !strings.Contains(text, "*") {
-			return false
-		}
-		for h := range hidden {
-			if strings.Contains(text, h) {
-				return true
-			}
-		}
-		return false
+	return ui.ParseJSON(r.Text, ui.JSONOptions{Masked: func(from, to int) bool {
+		i := sort.Search(len(r.Spans), func(i int) bool { return r.Spans[i].End > from })
+		return i < len(r.Spans) && r.Spans[i].Start < to
 	}})
 }
 
@@ -187,11 +192,48 @@ func fillCopies(b *deliveries.Body, d store.Delivery, body []byte) {
 		return
 	}
 	b.Copies = append(b.Copies, deliveries.Copy{Label: "Copy raw", Text: string(body)})
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, body, "", "  ") == nil {
-		b.Copies = append(b.Copies, deliveries.Copy{Label: "Copy pretty", Text: pretty.String()})
+	if indentedBytes(body) <= maxCopyBytes {
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, body, "", indent) == nil {
+			b.Copies = append(b.Copies, deliveries.Copy{Label: "Copy pretty", Text: pretty.String()})
+		}
 	}
-	b.Copies = append(b.Copies, deliveries.Copy{Label: "Copy curl", Text: curlOf(d, body)})
+	if curl := curlOf(d, body); len(curl) <= maxCopyBytes {
+		b.Copies = append(b.Copies, deliveries.Copy{Label: "Copy curl", Text: curl})
+	}
+	if len(b.Copies) < allCopies {
+		b.CopyNote = "Other forms are too large to copy; download it."
+	}
+}
+
+const (
+	indent    = "  "
+	allCopies = 3
+)
+
+// indentedBytes is how long a JSON text is at most once it is indented. A text of brackets grows with its square, so this is asked first.
+func indentedBytes(body []byte) int {
+	size, depth, inString := len(body), 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			depth++
+			size += 1 + depth*len(indent)
+		case c == ',':
+			size += 1 + depth*len(indent)
+		case c == ':':
+			size++
+		case c == ']' || c == '}':
+			depth = max(depth-1, 0)
+			size += 1 + depth*len(indent)
+		}
+	}
+	return size
 }
 
 // curlOf repeats a delivery as a command, to an address that whoever runs it names.

@@ -11,8 +11,11 @@ import (
 	"github.com/switchboardhq/switchboard/views/audit"
 )
 
-// maxChanges bounds what a page compares.
-const maxChanges = 500
+// maxChanges bounds what a page compares, and maxChangeDepth how deep; below that, values are compared as text.
+const (
+	maxChanges     = 500
+	maxChangeDepth = 32
+)
 
 // difference compares two JSON objects member by member, each by its path: "retry_policy.interval", "products[0].event_types[2]".
 func difference(before, after json.RawMessage) []audit.Change {
@@ -41,11 +44,15 @@ func flatten(raw json.RawMessage) map[string]string {
 	if err := decoder.Decode(&value); err != nil {
 		return leaves // the column is jsonb: it cannot happen, and would show no difference
 	}
-	flattenInto(leaves, "", value)
+	flattenInto(leaves, "", value, 0)
 	return leaves
 }
 
-func flattenInto(leaves map[string]string, path string, value any) {
+func flattenInto(leaves map[string]string, path string, value any, depth int) {
+	if depth >= maxChangeDepth {
+		leaves[path] = fmt.Sprint(value)
+		return
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		for name, member := range v {
@@ -53,14 +60,14 @@ func flattenInto(leaves map[string]string, path string, value any) {
 			if path != "" {
 				inner = path + "." + name
 			}
-			flattenInto(leaves, inner, member)
+			flattenInto(leaves, inner, member, depth+1)
 		}
 		if len(v) == 0 && path != "" {
 			leaves[path] = "{}"
 		}
 	case []any:
 		for i, member := range v {
-			flattenInto(leaves, path+"["+strconv.Itoa(i)+"]", member)
+			flattenInto(leaves, path+"["+strconv.Itoa(i)+"]", member, depth+1)
 		}
 		if len(v) == 0 {
 			leaves[path] = "[]"

@@ -60,7 +60,7 @@ func (s *Server) showNotification(c echo.Context) error {
 	page := s.page(c, eventTypeText(n.EventType), crumb("Notifications", n.filters.href(paths.Notifications)))
 	return s.render(c, http.StatusOK, notifications.ShowView(notifications.ShowPage{
 		Page: page, Badges: badges, Facts: n.facts(), Around: around, Link: s.consoleURL.Scheme + "://" + s.consoleURL.Host + path,
-		LifeLine: n.lifeLine(story, s.clock(c)), Retry: n.retryPanel(story, s.clock(c)), Tabs: n.tabs(), Attempts: n.attempts(), Content: content,
+		LifeLine: n.lifeLine(story, s.clock(c)), Retry: n.retryPanel(story, s.clock(c)), Tabs: n.tabs(), Attempts: n.attempts(), Content: ui.Bounded(content, paths.DownloadDeliveryRecord(n.chosen.ID.String())),
 	}))
 }
 

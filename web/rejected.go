@@ -233,7 +233,7 @@ func (s *Server) showRejected(c echo.Context) error {
 		facts.SourceNote = sourceNote(d)
 	}
 	v := rejected.ShowPage{
-		Page: page, Facts: facts, Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: content,
+		Page: page, Facts: facts, Newer: newer, Older: older, Advice: deliveries.AdvicePart(adviceOf(d)), Tabs: r.tabs(), Content: ui.Bounded(content, paths.DownloadDeliveryRecord(r.ID.String())),
 		Status: ui.StatusRejected, History: history,
 	}
 	if verdicts.released() {

@@ -1,7 +1,7 @@
 package web
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/layout"
 	"github.com/switchboardhq/switchboard/views/paths"
+	"github.com/switchboardhq/switchboard/views/problem"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -140,10 +141,14 @@ func (s *Server) partial(c echo.Context) bool {
 	return fromHTMX(c) && c.Request().Header.Get("HX-Request-Type") == "partial"
 }
 
-// render answers with a component. It is rendered whole before the first byte goes out, so that a template that fails is a clean 500.
+// render answers with a component. It is rendered whole before the first byte goes out, so that a template that fails is a clean 500, within the bounds
+// that hold for every page, and no longer than somebody waits for it.
 func (s *Server) render(c echo.Context, status int, component templ.Component) error {
-	var page bytes.Buffer
-	if err := component.Render(c.Request().Context(), &page); err != nil {
+	page, err := ui.Draw(c.Request().Context(), component)
+	if errors.Is(err, ui.ErrTooLarge) {
+		status, page, err = s.drawTooLarge(c, status)
+	}
+	if err != nil {
 		return fmt.Errorf("render %s: %w", c.Path(), err)
 	}
 	if err := s.saveVisit(c); err != nil {
@@ -151,10 +156,18 @@ func (s *Server) render(c echo.Context, status int, component templ.Component) e
 	}
 	h := c.Response().Header()
 	h.Add(echo.HeaderVary, "HX-Request, HX-Request-Type")
-	if err := c.HTMLBlob(status, page.Bytes()); err != nil {
-		return fmt.Errorf("send %s: %w", c.Path(), err)
+	return s.send(c, status, echo.MIMETextHTMLCharsetUTF8, page.Bytes())
+}
+
+// drawTooLarge is the page that stands for one that does not fit; parts that others decide the size of are bounded by themselves, so this is rare.
+func (s *Server) drawTooLarge(c echo.Context, status int) (int, *ui.PageBuffer, error) {
+	s.log.WarnContext(c.Request().Context(), "page is too large to show", "request_id", requestIDOf(c), "route", c.Path())
+	component := ui.TooLarge("")
+	if v, ok := visitOf(c); !s.partial(c) && ok && v.signedIn() {
+		component = problem.Page(s.page(c, "Too large to show"), problem.Problem{Kind: ui.CouldNotLoad, Title: "Too large to show", Text: "This page would be too large for a browser."})
 	}
-	return nil
+	page, err := ui.Draw(c.Request().Context(), component)
+	return status, page, err
 }
 
 // renderPart answers htmx with the part alone, and everybody else with the page around it.

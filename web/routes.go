@@ -61,13 +61,14 @@ func (s *Server) routes(trusted []netip.Prefix) *echo.Echo {
 func (s *Server) watchRoutes(in table) {
 	in.get(paths.Overview, s.showOverview)
 	in.get(paths.Notifications, s.listNotifications)
-	in.get(paths.Notification, s.showNotification)
+	in.get(paths.Notification, s.showNotification, s.heavy)
 	in.get(paths.Rejected, s.listRejected)
-	in.get(paths.RejectedDelivery, s.showRejected)
+	in.get(paths.RejectedDelivery, s.showRejected, s.heavy)
 	s.judgementRoutes(in)
 	in.get(paths.Ungrouped, s.listUngrouped)
 	in.get(paths.Delivery, s.showDelivery)
-	in.get(paths.DeliveryBody, s.downloadBody)
+	in.get(paths.DeliveryBody, s.downloadBody, s.heavy)
+	in.get(paths.DeliveryRecord, s.downloadRecord, s.heavy)
 }
 
 // judgementRoutes are below the path of one rejected delivery; echo prefers the fixed words.
@@ -88,7 +89,7 @@ func (s *Server) operateRoutes(in table) {
 	in.get(paths.Subscriptions, s.listSubscriptions)
 	in.post(paths.Subscriptions, s.createSubscription, editor)
 	in.get(paths.NewSubscription, s.newSubscription, editor)
-	in.get(paths.Subscription, s.showSubscription)
+	in.get(paths.Subscription, s.showSubscription, s.heavy)
 	in.get(paths.EditSubscription, s.editSubscription, editor)
 	in.post(paths.EditSubscription, s.updateSubscription, editor)
 	in.post(paths.ActivateSubscription, s.activateSubscription, editor)
@@ -104,7 +105,7 @@ func (s *Server) operateRoutes(in table) {
 func (s *Server) administerRoutes(in table) {
 	editor, administrator := s.require(store.RoleEditor), s.require(store.RoleAdministrator)
 	in.get(paths.AuditLog, s.listAudit)
-	in.get(paths.AuditEntry, s.showAudit)
+	in.get(paths.AuditEntry, s.showAudit, s.heavy)
 
 	in.get(paths.Organizations, s.listOrganizations)
 	in.get(paths.NewOrganization, s.newOrganization, administrator)

@@ -86,6 +86,7 @@ type Server struct {
 	sessions    *sessionStore
 	sameOrigins *http.CrossOriginProtection
 	passwords   *passwords
+	work        heavyWork
 	live        *hub
 	brokenPage  []byte // the page of a 500, rendered at startup
 }
@@ -99,7 +100,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, receiver: cfg.Receiver, sandbox: cfg.Sandbox, environment: cfg.Environment,
 		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, sameNotification: cfg.SameNotification, development: cfg.Development, now: cfg.Now, log: cfg.Log,
-		version: cfg.Version, retention: cfg.Retention, passwords: newPasswords(), sameOrigins: http.NewCrossOriginProtection(),
+		version: cfg.Version, retention: cfg.Retention, passwords: newPasswords(), work: newHeavyWork(), sameOrigins: http.NewCrossOriginProtection(),
 	}
 	if s.now == nil {
 		s.now = time.Now

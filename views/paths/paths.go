@@ -54,6 +54,8 @@ const (
 	Ungrouped    = "/deliveries/ungrouped"
 	Delivery     = "/deliveries/:id"
 	DeliveryBody = "/deliveries/:id/body"
+	// DeliveryRecord is what else is stored of one delivery, as a file.
+	DeliveryRecord = "/deliveries/:id/record"
 
 	Organizations      = "/organizations"
 	NewOrganization    = "/organizations/new"
@@ -145,6 +147,9 @@ func ShowDelivery(id string) string { return fill(Delivery, id) }
 
 // DownloadDeliveryBody is the body of one delivery as a file.
 func DownloadDeliveryBody(id string) string { return fill(DeliveryBody, id) }
+
+// DownloadDeliveryRecord is the stored row of one delivery as a file.
+func DownloadDeliveryRecord(id string) string { return fill(DeliveryRecord, id) }
 
 // ShowOrganization is the page of one organization.
 func ShowOrganization(id int64) string { return fillID(Organization, id) }

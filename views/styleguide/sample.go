@@ -2,6 +2,7 @@ package styleguide
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/switchboardhq/switchboard/views/layout"
@@ -125,7 +126,7 @@ const sampleJSON = `{
 
 func sampleTree() ui.JSONTree {
 	return ui.ParseJSON([]byte(sampleJSON), ui.JSONOptions{
-		Masked: func(path, _ string) bool { return path == "$.payload[0].data.card.number" },
+		Masked: func(from, to int) bool { return strings.Contains(sampleJSON[from:to], "xxxxxx") },
 	})
 }
 

@@ -34,7 +34,7 @@ type JSONNode struct {
 	Children []JSONNode
 	// Masked says that the value was replaced before it was stored for view.
 	Masked bool
-	// Path leads to the value in JSONPath: $.payload.items[0].id
+	// Path leads to the value in JSONPath: $.payload.items[0].id; empty where it would be too long to be of use.
 	Path string
 	// Line and EndLine are where the value stands in the viewer.
 	Line, EndLine int
@@ -49,14 +49,14 @@ type JSONTree struct {
 	Lines int
 }
 
-// JSONOptions bound a tree. Zero values mean 5,000 nodes, depth 64 and nothing masked.
+// JSONOptions bound a tree. Zero values mean 5,000 nodes, depth 64, 512 KiB of text (keys and paths too) and nothing masked.
 type JSONOptions struct {
-	MaxNodes, MaxDepth int
+	MaxNodes, MaxDepth, MaxText int
 	// FirstLine is the first line's number; zero means 1. A page with several trees numbers them on, since each line is an
 	// address.
 	FirstLine int
-	// Masked says whether the value at a path, with this text, is a mask.
-	Masked func(path, text string) bool
+	// Masked says whether the value that stands from one byte up to another holds a mask.
+	Masked func(from, to int) bool
 }
 
 // ParseJSON makes a tree of raw. It never fails: what is not JSON gives a tree as far
@@ -68,11 +68,14 @@ func ParseJSON(raw []byte, o JSONOptions) JSONTree {
 	if o.MaxDepth <= 0 {
 		o.MaxDepth = 64
 	}
+	if o.MaxText <= 0 {
+		o.MaxText = 512 << 10
+	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return JSONTree{Problem: "The body is empty."}
 	}
 	first := max(o.FirstLine, 1)
-	p := &jsonParser{raw: raw, opts: o, left: o.MaxNodes, line: first}
+	p := &jsonParser{raw: raw, opts: o, left: o.MaxNodes, text: o.MaxText, line: first}
 	if bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) {
 		p.start = 3
 	}
@@ -99,6 +102,7 @@ type jsonParser struct {
 	dec   *json.Decoder
 	opts  JSONOptions
 	left  int // nodes that may still be made
+	text  int // bytes that these may still show
 	line  int // the next line's number
 }
 
@@ -111,8 +115,33 @@ func (p *jsonParser) token() (json.Token, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	text := strings.TrimLeft(string(p.raw[from:p.offset()]), " \t\r\n,:")
-	return tok, strings.ToValidUTF8(text, "\uFFFD"), nil
+	text := bytes.TrimLeft(p.raw[from:p.offset()], " \t\r\n,:")
+	return tok, cutText(text), nil
+}
+
+// maxValueText and maxPath bound what one line of the tree shows; the raw view has the rest.
+const (
+	maxValueText = 16 << 10
+	maxPath      = 512
+)
+
+// cutText is the text of one token, with its middle left out where it is long.
+func cutText(text []byte) string {
+	if len(text) <= maxValueText {
+		return strings.ToValidUTF8(string(text), "\uFFFD")
+	}
+	const tail = 64
+	left := len(text) - maxValueText
+	return strings.ToValidUTF8(string(text[:maxValueText-tail]), "\uFFFD") + " … " + groupThousands(int64(left)) + " bytes not shown here … " +
+		strings.ToValidUTF8(string(text[len(text)-tail:]), "\uFFFD")
+}
+
+// childPath is the path of a member or item; none where the parent has none, or it would be too long.
+func childPath(parent, step string) string {
+	if parent == "" || len(parent)+len(step) > maxPath {
+		return ""
+	}
+	return parent + step
 }
 
 // value reads one value. On an error the node holds what was read before it.
@@ -120,7 +149,12 @@ func (p *jsonParser) value(key, path string, depth int) (JSONNode, error) {
 	n := JSONNode{Key: key, Path: path, Line: p.line, EndLine: p.line}
 	p.line++
 	p.left--
+	from := p.offset()
 	tok, text, err := p.token()
+	p.text -= len(key) + len(text)
+	if key != "" {
+		p.text -= 2 * len(path)
+	}
 	if err != nil {
 		n.Kind, n.Text = JSONMore, "unreadable from here on"
 		return n, err
@@ -128,7 +162,7 @@ func (p *jsonParser) value(key, path string, depth int) (JSONNode, error) {
 	delim, isDelim := tok.(json.Delim)
 	if !isDelim {
 		n.Kind, n.Text = scalarKind(tok), text
-		n.Masked = p.opts.Masked != nil && p.opts.Masked(path, text)
+		n.Masked = p.opts.Masked != nil && p.opts.Masked(from, p.offset())
 		return n, nil
 	}
 	n.Kind = JSONArray
@@ -143,23 +177,23 @@ func (p *jsonParser) value(key, path string, depth int) (JSONNode, error) {
 func (p *jsonParser) members(n *JSONNode, depth int) error {
 	more := 0
 	for i := 0; p.dec.More(); i++ {
-		if p.left <= 0 || depth+1 >= p.opts.MaxDepth {
+		if p.left <= 0 || p.text <= 0 || depth+1 >= p.opts.MaxDepth {
 			if err := p.skip(n.Kind == JSONObject); err != nil {
 				return err
 			}
 			more++
 			continue
 		}
-		key, path := "", n.Path+"["+strconv.Itoa(i)+"]"
+		key, step := "", "["+strconv.Itoa(i)+"]"
 		if n.Kind == JSONObject {
 			tok, text, err := p.token()
 			if err != nil {
 				return err
 			}
 			name, _ := tok.(string)
-			key, path = text, n.Path+pathStep(name)
+			key, step = text, pathStep(name)
 		}
-		child, err := p.value(key, path, depth+1)
+		child, err := p.value(key, childPath(n.Path, step), depth+1)
 		n.Children = append(n.Children, child)
 		if err != nil {
 			n.EndLine = p.line

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -28,7 +29,9 @@ func (g *grouper) describe(d store.Delivery) (described store.Description) {
 	if err != nil || n.Payload == nil {
 		described = unreadable(d)
 		described.EventOrganization, described.Test = withoutCards(n.EventOrganizationID), n.Test
-		described.Payload = searchable(d.Body, nil)
+		if !errors.Is(err, cybs.ErrTooDeep) {
+			described.Payload = searchable(d.Body, nil)
+		}
 		return described
 	}
 	payload := mask.ValidJSON(n.Payload).Text // parsing has shown that it is
@@ -100,12 +103,18 @@ func headersOf(d store.Delivery) http.Header {
 	return h
 }
 
+// tooDeep reports whether JSON is deeper than is read: then it is not kept for search either.
+func tooDeep(text []byte) bool {
+	_, err := cybs.ParseNotification(nil, text)
+	return errors.Is(err, cybs.ErrTooDeep)
+}
+
 // searchable returns a masked copy that Postgres' jsonb takes, nil when there is none. JSON text in a string is opened. masked is raw
 // masked; nil: not done yet.
 func searchable(raw, masked []byte) json.RawMessage {
 	if len(raw) > 0 && raw[0] == '"' {
 		var text string
-		if err := json.Unmarshal(raw, &text); err == nil && json.Valid([]byte(text)) {
+		if err := json.Unmarshal(raw, &text); err == nil && json.Valid([]byte(text)) && !tooDeep([]byte(text)) {
 			return storable(mask.JSON([]byte(text)).Text)
 		}
 	}
