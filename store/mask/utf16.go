@@ -53,7 +53,7 @@ func wideEncoding(raw []byte) (width int, order binary.ByteOrder, ok bool) {
 			zeros[i%4]++
 		}
 	}
-	most := func(i int) bool { return zeros[i]*32 > len(sample) } // an eighth of the bytes in that place
+	most := func(i int) bool { return zeros[i]*5 > len(sample) } // four of five bytes in that place
 	few := func(i int) bool { return zeros[i]*8 <= max(zeros[0], zeros[1], zeros[2], zeros[3]) }
 	switch {
 	case most(0) && most(1) && most(2) && few(3):
