@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -125,44 +124,47 @@ func (s *Store) RehashUserPassword(ctx context.Context, id int64, oldHash, newHa
 	return mapError(fmt.Sprintf("rehash password of user %d", id), err)
 }
 
-// EnsureAdministrator makes sure that the given person exists, is an administrator, is enabled and has the given password hash, as the
-// operator's environment asks at every start. matches tells whether a stored hash already fits, so that nothing is rewritten for nothing.
-// What changes is audited, and another password ends the person's sessions.
-func (s *Store) EnsureAdministrator(ctx context.Context, email string, matches func(hash string) bool, newHash func() (string, error)) (User, error) {
-	audit := AuditEntry{Actor: "switchboard", Action: "user.create", Detail: "as the environment of the server asks"}
-	u, err := s.GetUserByEmail(ctx, email)
-	if errors.Is(err, ErrNotFound) {
-		hash, err := newHash()
+// InsertFirstAdministrator makes a person the administrator when nobody exists yet, disabled people included, with its audit row. made is
+// false when somebody does: what was changed in the console stays.
+func (s *Store) InsertFirstAdministrator(ctx context.Context, email, hash string) (made bool, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		// Replicas that start together wait here: the second finds the person of the first.
+		if _, err := tx.Exec(ctx, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+			return mapError("lock users", err)
+		}
+		var exists bool
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM users)").Scan(&exists); err != nil || exists {
+			return mapError("look for users", err)
+		}
+		u, err := insertUser(ctx, tx, User{Email: email, Role: RoleAdministrator, PasswordHash: hash}, s.now())
 		if err != nil {
-			return User{}, err
+			return err
 		}
-		u, err = s.AddUser(ctx, User{Email: email, Role: RoleAdministrator, PasswordHash: hash}, audit)
-		if !errors.Is(err, ErrConflict) {
-			return u, err
-		}
-		// Another replica, which starts as well, was first.
-		if u, err = s.GetUserByEmail(ctx, email); err != nil {
-			return User{}, err
-		}
-	} else if err != nil {
-		return User{}, err
-	}
-	hash, another := u.PasswordHash, !matches(u.PasswordHash)
-	if another {
-		if hash, err = newHash(); err != nil {
-			return User{}, err
-		}
-	}
-	if !another && u.Role == RoleAdministrator && u.DisabledAt.IsZero() {
-		return u, nil
-	}
-	audit.Action = "user.update"
-	err = s.changeUser(ctx, u, audit, `WITH ended AS (DELETE FROM sessions WHERE user_id = $1 AND $3)
-		UPDATE users SET role = 'administrator', disabled_at = NULL, password_hash = $2 WHERE id = $1`, u.ID, hash, another)
+		made = true
+		_, err = insertAudit(ctx, tx, AuditEntry{Actor: "switchboard", Action: "user.create", Detail: "as the environment of the server asks, since nobody existed"}.about(u), s.now())
+		return err
+	})
+	return made && err == nil, err
+}
+
+// HasPeople reports whether anybody exists, disabled people included.
+func (s *Store) HasPeople(ctx context.Context) (bool, error) {
+	var has bool
+	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM users)").Scan(&has)
+	return has, mapError("look for people", err)
+}
+
+// ResetAdministrator gives a person this password, the role administrator and the right to sign in, and ends their sessions, and the lock of
+// their failed sign-ins, which subject names, with its audit row. ErrNotFound.
+func (s *Store) ResetAdministrator(ctx context.Context, email, hash, subject string) (User, error) {
+	u, err := s.GetUserByEmail(ctx, email)
 	if err != nil {
 		return User{}, err
 	}
-	return s.GetUser(ctx, u.ID)
+	err = s.changeUser(ctx, u, AuditEntry{Actor: "switchboard", Action: "user.reset", Detail: "by the command `server admin reset`"}, `WITH ended AS (DELETE FROM sessions WHERE user_id = $1),
+			unlocked AS (DELETE FROM sign_in_failures WHERE subject = $3)
+		UPDATE users SET role = 'administrator', disabled_at = NULL, password_hash = $2 WHERE id = $1`, u.ID, hash, subject)
+	return u, err
 }
 
 // InsertSetupLink keeps the hash of a one-time set-up token; earlier unused links end.

@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,51 +164,25 @@ func TestFailedSignInsLockForLongerAndLonger(t *testing.T) {
 	}
 }
 
-func TestEnsureAdministratorKeepsAFittingPassword(t *testing.T) {
+func TestOneOfManyStartsMakesTheFirstAdministrator(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
-	hashes := 0
-	newHash := func() (string, error) { hashes++; return "fits", nil }
-	matches := func(hash string) bool { return hash == "fits" }
-	for range 2 {
-		u, err := s.EnsureAdministrator(t.Context(), "Root@example.com", matches, newHash)
-		if err != nil || u.Role != store.RoleAdministrator || u.PasswordHash != "fits" {
-			t.Fatalf("EnsureAdministrator = %+v, %v", u, err)
-		}
+	var made atomic.Int32
+	var starting sync.WaitGroup
+	for i := range 8 {
+		starting.Go(func() {
+			one, err := s.InsertFirstAdministrator(t.Context(), fmt.Sprintf("root%d@example.com", i), "hash")
+			if err != nil {
+				t.Error(err)
+			}
+			if one {
+				made.Add(1)
+			}
+		})
 	}
-	if hashes != 1 {
-		t.Errorf("hashed %d times, want once", hashes)
-	}
-	if list, err := s.ListAudit(t.Context(), store.AuditFilter{}); err != nil || len(list) != 1 || list[0].Action != "user.create" {
-		t.Errorf("audit = %+v, %v; want the one creation", list, err)
-	}
-}
-
-func TestAnotherPasswordInTheEnvironmentEndsSessions(t *testing.T) {
-	t.Parallel()
-	s := storetest.New(t)
-	ensure := func(hash string) store.User {
-		t.Helper()
-		u, err := s.EnsureAdministrator(t.Context(), "root@example.com", func(h string) bool { return h == hash }, func() (string, error) { return hash, nil })
-		if err != nil || u.PasswordHash != hash {
-			t.Fatalf("EnsureAdministrator = %+v, %v", u, err)
-		}
-		return u
-	}
-	u := ensure("first")
-	if err := s.SaveSession(t.Context(), store.Session{IDHash: []byte("browser"), UserID: u.ID, Data: []byte{}, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	ensure("first")
-	if _, err := s.GetSession(t.Context(), []byte("browser")); err != nil {
-		t.Errorf("the same password ended a session: %v", err)
-	}
-	ensure("second")
-	if _, err := s.GetSession(t.Context(), []byte("browser")); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("a session of the former password: %v, want ErrNotFound", err)
-	}
-	list, err := s.ListAudit(t.Context(), store.AuditFilter{Action: "user.update"})
-	if err != nil || len(list) != 1 || list[0].Actor != "switchboard" || list[0].ObjectName != "root@example.com" {
-		t.Errorf("audit = %+v, %v; want the one change", list, err)
+	starting.Wait()
+	list, err := s.ListUsers(t.Context())
+	if err != nil || made.Load() != 1 || len(list) != 1 || list[0].Role != store.RoleAdministrator {
+		t.Errorf("%d starts made one, people are %+v, %v", made.Load(), list, err)
 	}
 }

@@ -34,21 +34,43 @@ func (s *Server) NewSetupLink(ctx context.Context) (string, error) {
 	return strings.TrimSuffix(s.consoleURL.String(), "/") + paths.SetUpWith(token), nil
 }
 
-// EnsureAdministrator makes sure that this person exists, is enabled, is an administrator and has this password, as the
-// operator's environment says. Its error names what is wrong with the address or the password, never the password.
-func (s *Server) EnsureAdministrator(ctx context.Context, email, password string) error {
+// EnsureAdministrator makes this person the administrator when nobody exists yet, and reports whether it did. Afterwards the console and the command
+// `server admin reset` say who may sign in, not the environment. Its error names what is wrong with the address or the password, never the password.
+func (s *Server) EnsureAdministrator(ctx context.Context, email, password string) (made bool, err error) {
+	if has, err := s.store.HasPeople(ctx); err != nil || has {
+		return false, err
+	}
+	if err := credentialsProblem(email, password); err != nil {
+		return false, err
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return false, err
+	}
+	return s.store.InsertFirstAdministrator(ctx, email, hash)
+}
+
+// ResetAdministrator gives a person that password and makes them an enabled administrator, for an operator whom the console lets in no more. Its error
+// is as EnsureAdministrator's; ErrNotFound of store when there is no such person.
+func ResetAdministrator(ctx context.Context, st *store.Store, email, password string) (store.User, error) {
+	if err := credentialsProblem(email, password); err != nil {
+		return store.User{}, err
+	}
+	hash, err := newPasswords().hash(ctx, password)
+	if err != nil {
+		return store.User{}, err
+	}
+	return st.ResetAdministrator(ctx, email, hash, emailSubject(email))
+}
+
+func credentialsProblem(email, password string) error {
 	if problem := emailProblem(email); problem != "" {
 		return fmt.Errorf("administrator's e-mail address %q: %s", email, problem)
 	}
 	if problem := passwordProblem(password, email); problem != "" {
 		return fmt.Errorf("administrator's password: %s", problem)
 	}
-	matches := func(hash string) bool {
-		match, weak, err := s.passwords.check(ctx, password, hash)
-		return err == nil && match && !weak
-	}
-	_, err := s.store.EnsureAdministrator(ctx, email, matches, func() (string, error) { return s.passwords.hash(ctx, password) })
-	return err
+	return nil
 }
 
 // emailProblem says what is wrong with an e-mail address, or "".

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,25 +85,74 @@ func TestSetUpLinkEnds(t *testing.T) {
 	srv.Stranger().Get(paths.SetUpWith("made up")).Wants(http.StatusNotFound)
 }
 
-func TestAdministratorOfTheEnvironmentCanSignIn(t *testing.T) {
+func TestAdministratorOfTheEnvironmentIsMadeWhenNobodyExists(t *testing.T) {
 	t.Parallel()
 	srv := webtest.New(t)
 	const email, password = "root@example.com", "five words from the environment"
-	for range 2 { // at every start
-		if err := srv.Console.EnsureAdministrator(t.Context(), email, password); err != nil {
-			t.Fatal(err)
+	for _, bad := range []struct{ email, password string }{{"root", password}, {email, "short"}} {
+		if _, err := srv.Console.EnsureAdministrator(t.Context(), bad.email, bad.password); err == nil || strings.Contains(err.Error(), bad.password) {
+			t.Errorf("EnsureAdministrator(%q, …) = %v", bad.email, err)
+		}
+	}
+	for start, want := range []bool{true, false} {
+		if made, err := srv.Console.EnsureAdministrator(t.Context(), email, password); err != nil || made != want {
+			t.Fatalf("start %d: made %t, %v", start, made, err)
 		}
 	}
 	signIn(srv.Stranger(), paths.SignIn, email, password).Wants(http.StatusSeeOther)
-	if err := srv.Console.EnsureAdministrator(t.Context(), email, "five other words from it"); err != nil {
+	// What the console changes stays, and another person of the environment is not made beside the first.
+	for _, other := range []struct{ email, password string }{{email, "five other words from it"}, {"second@example.com", password}} {
+		if made, err := srv.Console.EnsureAdministrator(t.Context(), other.email, other.password); err != nil || made {
+			t.Errorf("%s: made %t, %v", other.email, made, err)
+		}
+		signIn(srv.Stranger(), paths.SignIn, other.email, other.password).Wants(http.StatusUnprocessableEntity)
+	}
+	if _, err := srv.Store.Pool().Exec(t.Context(), "UPDATE users SET disabled_at = now(), role = 'viewer'"); err != nil {
 		t.Fatal(err)
 	}
+	if made, err := srv.Console.EnsureAdministrator(t.Context(), email, password); err != nil || made {
+		t.Errorf("a disabled person: made %t, %v", made, err)
+	}
 	signIn(srv.Stranger(), paths.SignIn, email, password).Wants(http.StatusUnprocessableEntity)
-	signIn(srv.Stranger(), paths.SignIn, email, "five other words from it").Wants(http.StatusSeeOther)
-	for _, bad := range []struct{ email, password string }{{"root", password}, {email, "short"}} {
-		err := srv.Console.EnsureAdministrator(t.Context(), bad.email, bad.password)
-		if err == nil || strings.Contains(err.Error(), bad.password) {
-			t.Errorf("EnsureAdministrator(%q, …) = %v", bad.email, err)
-		}
+}
+
+func TestAnAdministratorIsReset(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t)
+	const email, password = "root@example.com", "five words from the environment"
+	if _, err := srv.Console.EnsureAdministrator(t.Context(), email, "the password that was lost"); err != nil {
+		t.Fatal(err)
+	}
+	browser := srv.Stranger()
+	signIn(browser, paths.SignIn, email, "the password that was lost").Wants(http.StatusSeeOther)
+	if _, err := srv.Store.Pool().Exec(t.Context(), "UPDATE users SET disabled_at = now(), role = 'viewer'"); err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		signIn(srv.Stranger(), paths.SignIn, email, "guessed and guessed again")
+	}
+	if _, err := web.ResetAdministrator(t.Context(), srv.Store, "nobody@example.com", password); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("nobody: %v", err)
+	}
+	if _, err := web.ResetAdministrator(t.Context(), srv.Store, email, "short"); err == nil {
+		t.Error("a short password is taken")
+	}
+	u, err := web.ResetAdministrator(t.Context(), srv.Store, "Root@Example.com", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if browser.Get(paths.Overview).Status == http.StatusOK {
+		t.Error("the session goes on")
+	}
+	if now, err := srv.Store.GetUser(t.Context(), u.ID); err != nil || now.Role != store.RoleAdministrator || !now.DisabledAt.IsZero() {
+		t.Errorf("after the reset: %+v, %v", now, err)
+	}
+	var lock int
+	if err := srv.Store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM sign_in_failures WHERE subject LIKE 'email:%'").Scan(&lock); err != nil || lock != 0 {
+		t.Errorf("%d locks of the address are left, %v", lock, err)
+	}
+	entries, err := srv.Store.ListAudit(t.Context(), store.AuditFilter{Action: "user.reset"})
+	if err != nil || len(entries) != 1 || entries[0].ObjectName != email {
+		t.Errorf("audit: %+v, %v", entries, err)
 	}
 }

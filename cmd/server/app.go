@@ -45,6 +45,7 @@ type app struct {
 	receiver    *receiver.Receiver
 	jobs        *jobs.Jobs
 	console     *web.Server
+	adminMade   bool     // ADMIN_EMAIL has just been made the administrator
 	setupLink   string   // "" when somebody can sign in
 	warnings    []string // what is wrong although the program serves
 	registry    *prometheus.Registry

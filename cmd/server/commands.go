@@ -30,6 +30,9 @@ type commandLine struct {
 		Rotate struct{} `cmd:"" help:"seal everything with the newest encryption key, while the program runs"`
 		New    struct{} `cmd:"" help:"make another encryption key for the private database"`
 	} `cmd:"" help:"look after the encryption keys"`
+	Admin struct {
+		Reset struct{} `cmd:"" help:"give the person ADMIN_EMAIL the password ADMIN_PASSWORD (without one it makes and prints one), the role administrator, and end their sessions"`
+	} `cmd:"" help:"look after who can sign in"`
 	Sandbox sandboxOptions `cmd:"" help:"run the Cybersource sandbox alone, for any receiver; SANDBOX_ADDR says where"`
 	Health  struct{}       `cmd:"" help:"ask the running program whether it is ready; exit code 1 if not"`
 	Version struct{}       `cmd:"" help:"print the version"`
@@ -44,8 +47,8 @@ func parse(args []string, getenv func(string) string) (string, commandLine, erro
 	parser, err := kong.New(&line, kong.Name("server"), kong.NoDefaultHelp(), kong.Writers(io.Discard, io.Discard),
 		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 			if variable := flag.Tag.Get("variable"); variable != "" {
-				if value := getenv(variable); value != "" {
-					return value, nil
+				if value, err := valueOf(variable, flag.Tag.Get("secret"), getenv); value != "" || err != nil {
+					return value, err
 				}
 			}
 			return nil, nil //nolint:nilnil // kong's way to say that there is no value
@@ -60,7 +63,7 @@ func parse(args []string, getenv func(string) string) (string, commandLine, erro
 	if err != nil {
 		return "", commandLine{}, fmt.Errorf("%w; `server help` lists what there is", err)
 	}
-	return parsed.Command(), line, nil
+	return parsed.Command(), line, line.tidyFlags()
 }
 
 // printHelp lists the commands and all variables with their defaults.
@@ -77,6 +80,9 @@ func printHelp(w io.Writer) error {
 		fallback := tag.Get("default")
 		if note := tag.Get("note"); note != "" {
 			fallback = note
+		}
+		if tag.Get("secret") != "" {
+			p.line("  " + tag.Get("variable") + "_FILE\t\ta file that holds " + tag.Get("variable") + " [none]")
 		}
 		p.line("  " + tag.Get("variable") + "\t--" + tag.Get("name") + "\t" + tag.Get("help") + " [" + fallback + "]")
 	}

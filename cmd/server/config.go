@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
@@ -138,8 +136,8 @@ func (c *checker) databaseURL(variable, value string) secret {
 	if value == "" {
 		return ""
 	}
-	if _, err := pgxpool.ParseConfig(value); err != nil {
-		c.wrongSecret(variable, "want an address such as postgres://user:password@host:5432/database") // the cause may quote it
+	if problem := wrongDatabaseURL(value); problem != "" {
+		c.wrongSecret(variable, problem)
 	}
 	return secret(value)
 }

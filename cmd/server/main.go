@@ -47,6 +47,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	case "health":
 		return checkHealth(ctx, line.settings, stdout)
 	}
+	if command == "admin reset" {
+		return resetAdministrator(ctx, line.settings, stdout)
+	}
 	cfg, err := loadConfig(line.settings)
 	if err != nil {
 		return err

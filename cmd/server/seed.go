@@ -86,13 +86,13 @@ func (a *app) seedAssertions(ctx context.Context) error {
 
 // admit makes sure that somebody can sign in: the configured administrator, or whoever opens the link that is printed.
 func (a *app) admit(ctx context.Context) error {
+	var err error
 	if a.cfg.AdminEmail != "" {
-		if err := a.console.EnsureAdministrator(ctx, a.cfg.AdminEmail, string(a.cfg.AdminPassword)); err != nil {
+		if a.adminMade, err = a.console.EnsureAdministrator(ctx, a.cfg.AdminEmail, string(a.cfg.AdminPassword)); err != nil {
 			return fmt.Errorf("ADMIN_EMAIL and ADMIN_PASSWORD: %w", err)
 		}
 		return nil
 	}
-	var err error
 	a.setupLink, err = a.console.NewSetupLink(ctx)
 	return err
 }

@@ -63,10 +63,10 @@ func (a *app) printBanner(w io.Writer) error {
 	switch {
 	case a.setupLink != "":
 		p.line("  Nobody can sign in yet. Open this once, within a day, and make yourself the administrator:\n\n    " + a.setupLink)
-	case a.cfg.AdminEmail != "":
+	case a.adminMade:
 		p.line("  Sign in as " + a.cfg.AdminEmail + " with the password in ADMIN_PASSWORD.")
 	default:
-		p.line("  Sign in with your account.")
+		p.line("  Sign in with your account. If nobody can, `server admin reset` gives one administrator another password.")
 	}
 	for _, text := range a.warnings {
 		p.line("\n  WARNING: " + text)
