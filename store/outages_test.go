@@ -108,13 +108,45 @@ func TestRefusalsAreBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []store.Outage{
-		{Kind: store.OutageRefused, Cause: "queue_full", From: other.First, To: other.Last, Deliveries: 1},
-		{Kind: store.OutageRefused, Cause: "database", From: monday, To: monday.Add(time.Minute), Deliveries: 5, HealthChecks: 1},
+		{Kind: store.OutageRefused, Cause: "queue_full", Status: 503, From: other.First, To: other.Last, Deliveries: 1},
+		{Kind: store.OutageRefused, Cause: "database", Status: 503, From: monday, To: monday.Add(time.Minute), Deliveries: 5, HealthChecks: 1},
 	}
 	if diff := cmp.Diff(want, outages(t, s, monday, monday.AddDate(0, 0, 1))); diff != "" {
 		t.Errorf("outages (-want +got):\n%s", diff)
 	}
 	if got := outages(t, s, monday.Add(2*time.Hour), time.Time{}); len(got) != 0 {
 		t.Errorf("outages of later: %v, want none", got)
+	}
+}
+
+func TestRefusalsOfSeveralEndpointsForOneCauseAreOneOutage(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	at := func(minutes float64) time.Time { return monday.Add(time.Duration(minutes * float64(time.Minute))) }
+	refusals := func(cause string, status int, subscription int64, from, to float64, n int64) store.Refusals {
+		return store.Refusals{ID: store.NewID(at(from)), Cause: cause, Status: status, SubscriptionID: subscription, First: at(from), Last: at(to), Deliveries: n}
+	}
+	err := s.RecordRefusals(t.Context(), []store.Refusals{
+		refusals("database", 503, 1, 0, 2, 10), refusals("database", 503, 2, 1, 3, 20), refusals("database", 503, 2, 9, 9, 1),
+		refusals("too_large", 413, 2, 1, 1, 3), refusals("database", 503, 0, 2, 2, 5),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []store.Outage{
+		{Kind: store.OutageRefused, Cause: "database", Status: 503, From: at(9), To: at(9), Deliveries: 1, SubscriptionID: 2},
+		{Kind: store.OutageRefused, Cause: "too_large", Status: 413, From: at(1), To: at(1), Deliveries: 3, SubscriptionID: 2},
+		{Kind: store.OutageRefused, Cause: "database", Status: 503, From: at(0), To: at(3), Deliveries: 35},
+	}
+	if diff := cmp.Diff(want, outages(t, s, at(0), at(60))); diff != "" {
+		t.Errorf("outages (-want +got):\n%s", diff)
+	}
+	list, err := s.ListOutages(t.Context(), at(0), at(60), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = []store.Outage{{Kind: store.OutageRefused, Cause: "database", Status: 503, From: at(0), To: at(2), Deliveries: 15}}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("outages of subscription 1 (-want +got):\n%s", diff)
 	}
 }

@@ -36,7 +36,7 @@ const maxSources = 100
 // Policy is what deliveries of a subscription must show besides their signature, and what is answered when they do not. The zero Policy
 // asks for nothing that the server does not ask for.
 type Policy struct {
-	// Sources are addresses, networks and SourceCybersource. Empty means the server's own list.
+	// Sources are addresses, networks and SourceCybersource, which narrow the server's own list. Empty narrows nothing.
 	Sources []string `json:"sources,omitempty"`
 	// ClientCertificate demands a TLS client certificate that the server's authorities signed.
 	ClientCertificate bool `json:"clientCertificate,omitempty"`

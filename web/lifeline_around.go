@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -22,8 +24,11 @@ func aroundLife(st retryStory, clock ui.Clock) []lifePart {
 	for _, o := range st.outages {
 		_, text := outageText(o) // the title says the word for this line
 		title := "Switchboard not running"
-		if o.Kind == store.OutageRefused {
-			title = "Switchboard answered 503"
+		switch {
+		case o.Kind == store.OutageRefused && o.Cause == "incomplete":
+			title = "Delivery broken off"
+		case o.Kind == store.OutageRefused:
+			title = fmt.Sprintf("Switchboard answered %d", cmp.Or(o.Status, http.StatusServiceUnavailable))
 		}
 		add(ui.LifeStep{Title: title, At: o.From, Tone: ui.Bad, Detail: fmt.Sprintf("%s Until %s.", text, until(clock, o.From, o.To))})
 	}

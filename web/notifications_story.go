@@ -60,7 +60,7 @@ func (s *Server) readStory(ctx context.Context, n *shown) (st retryStory, err er
 	if st.pings, err = s.store.ListFailedPings(ctx, n.SubscriptionID, from, to); err != nil {
 		return st, err
 	}
-	if st.outages, err = s.store.ListOutages(ctx, from, to); err != nil {
+	if st.outages, err = s.store.ListOutages(ctx, from, to, n.SubscriptionID); err != nil {
 		return st, err
 	}
 	ids := make([]store.ID, len(n.deliveries))

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/switchboardhq/switchboard/store"
@@ -10,7 +12,7 @@ import (
 )
 
 // shownOutages is how many outages the overview tells.
-const shownOutages = 6
+const shownOutages = 8
 
 // outageText says in words what became of deliveries in an outage: a short word, and a sentence.
 func outageText(o store.Outage) (word, sentence string) {
@@ -21,7 +23,10 @@ func outageText(o store.Outage) (word, sentence string) {
 		return "Stopped", "Switchboard was stopped and received nothing until it was started again."
 	}
 	word = "Refused"
-	if o.Deliveries == 0 && o.HealthChecks == 0 {
+	switch {
+	case o.Cause == "incomplete":
+		word = "Broken off"
+	case o.Deliveries == 0 && o.HealthChecks == 0:
 		word = "Not ready"
 	}
 	return word, refusalCause(o.Cause) + ": " + refusedText(o) + "."
@@ -34,7 +39,15 @@ func refusalCause(cause string) string {
 	case "queue_full":
 		return "More came than the database could store at once"
 	case "memory":
-		return "More came at once than fits into memory"
+		return "More came at once than fits into memory, or into one sender’s share of it"
+	case "busy":
+		return "More encrypted deliveries came at once than could be decrypted"
+	case "too_large":
+		return "The body was longer than 1 MiB, which is the most that is taken"
+	case "too_slow":
+		return "The body came too slowly"
+	case "incomplete":
+		return "The connection ended before the whole body had come"
 	case "keys", "token_keys":
 		return "Keys could not be read"
 	case "stopping":
@@ -45,15 +58,19 @@ func refusalCause(cause string) string {
 	return "Something went wrong; the log says more"
 }
 
-// refusedText counts what was answered 503.
+// refusedText counts what was answered, and how.
 func refusedText(o store.Outage) string {
+	was, status := "were", fmt.Sprint(cmp.Or(o.Status, http.StatusServiceUnavailable))
+	if o.Deliveries == 1 {
+		was = "was"
+	}
 	switch {
+	case o.Cause == "incomplete":
+		return deliveriesText(o.Deliveries) + " " + was + " broken off"
 	case o.Deliveries > 0 && o.HealthChecks > 0:
-		return deliveriesText(o.Deliveries) + " and " + healthChecksText(o.HealthChecks) + " were answered 503"
-	case o.Deliveries == 1:
-		return "1 delivery was answered 503"
+		return deliveriesText(o.Deliveries) + " and " + healthChecksText(o.HealthChecks) + " were answered " + status
 	case o.Deliveries > 0:
-		return deliveriesText(o.Deliveries) + " were answered 503"
+		return deliveriesText(o.Deliveries) + " " + was + " answered " + status
 	case o.HealthChecks == 1:
 		return "1 health check was answered 503"
 	case o.HealthChecks > 0:
@@ -85,6 +102,9 @@ func (h house) outageLines() []overview.Outage {
 			line.Tone = ui.Bad
 		}
 		line.Word, line.Text = outageText(o)
+		if _, ok := h.scope.subscription(o.SubscriptionID); ok {
+			line.Text += " Subscription: " + h.scope.subscriptionName(o.SubscriptionID) + "."
+		}
 		line.Took = lengthText(o.To.Sub(o.From))
 		lines = append(lines, line)
 	}

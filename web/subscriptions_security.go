@@ -98,6 +98,9 @@ func (s *Server) readSecurity(f *form, v *store.Subscription, assertions []store
 	if v.Policy.ClientCertificate && !s.receiver.ClientCertificates {
 		f.fail(subscriptions.FieldClientCertificate, whyNoClientCertificate)
 	}
+	if len(v.Policy.Sources) > 0 && !s.anyAdmitted(v.Policy.Sources) {
+		f.fail(subscriptions.FieldSources, "Nobody on this list is on the server’s list too (RECEIVER_ALLOW), so every delivery would be rejected. The server lets in: "+strings.Join(s.receiver.Sources, ", ")+".")
+	}
 	if v.SecurityType == store.SecurityKey {
 		return givenCredentials{}
 	}
@@ -214,6 +217,31 @@ func (s *Server) readURL(f *form, name, missing string) string {
 		return text
 	}
 	return ""
+}
+
+// anyAdmitted reports whether the server's own list lets in anybody of a list of sources.
+func (s *Server) anyAdmitted(sources []string) bool {
+	if len(s.receiver.Sources) == 0 {
+		return true
+	}
+	for _, word := range sources {
+		texts := []string{word}
+		if word == store.SourceCybersource {
+			texts = cybs.DeliverySources()
+		}
+		for _, text := range texts {
+			own, err := store.ParseSource(text)
+			if err != nil {
+				continue
+			}
+			for _, server := range s.receiver.Sources {
+				if admitted, err := store.ParseSource(server); err == nil && admitted.Overlaps(own) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // readSources reads a list of sources, one a line or separated by commas.

@@ -151,9 +151,9 @@ func countOf(n int, one, many string) string {
 func (s *Server) sourcesField(st formState) ui.Field {
 	hint := "Addresses and networks, one a line; the word cybersource stands for " + strings.Join(cybs.DeliverySources(), " and ") + ". "
 	if len(s.receiver.Sources) > 0 {
-		hint += "Empty: the server’s list, which is " + strings.Join(s.receiver.Sources, ", ") + "."
+		hint += "Nobody gets in who is not on the server’s list too (RECEIVER_ALLOW): " + strings.Join(s.receiver.Sources, ", ") + ". Empty: that list alone counts."
 	} else {
-		hint += "Empty: the server’s list, which lets everybody in."
+		hint += "Empty: everybody may deliver, as the server has no list (RECEIVER_ALLOW)."
 	}
 	return ui.Field{
 		Name: subscriptions.FieldSources, Label: "Where deliveries may come from", Value: st.draft.security.sources, Rows: 3, Mono: true, Hint: hint,

@@ -99,9 +99,12 @@ func (s *Server) policyPairs(v store.Subscription) []ui.Pair {
 
 func (s *Server) sourcesText(p store.Policy) string {
 	own, server := strings.Join(p.Sources, ", "), strings.Join(s.receiver.Sources, ", ")
+	if strings.Contains(own, store.SourceCybersource) {
+		own += " (" + strings.Join(cybs.DeliverySources(), ", ") + ")"
+	}
 	switch {
-	case strings.Contains(own, store.SourceCybersource):
-		return own + " (" + strings.Join(cybs.DeliverySources(), ", ") + ")"
+	case own != "" && server != "":
+		return own + "; and only as far as the server’s list goes: " + server
 	case own != "":
 		return own
 	case server != "":

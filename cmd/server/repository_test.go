@@ -249,8 +249,9 @@ func listPackages(t *testing.T) []goPackage {
 func mayImport() map[string][]string {
 	return map[string][]string{
 		"cmd/server":               nil, // everything
-		"web":                      {"views/*", "store", "store/mask", "cybs", "cybs/sandbox", "static", "jobs"},
-		"web/receiver":             {"store", "store/mask", "cybs"},
+		"web":                      {"views/*", "store", "store/mask", "cybs", "cybs/sandbox", "static", "jobs", "web/forwarded"},
+		"web/receiver":             {"store", "store/mask", "cybs", "web/forwarded"},
+		"web/forwarded":            {},
 		"web/ops":                  {},
 		"web/webtest":              {"*"},
 		"jobs":                     {"store", "cybs"},

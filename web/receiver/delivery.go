@@ -5,13 +5,12 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/web/forwarded"
 )
 
 const (
@@ -20,10 +19,11 @@ const (
 )
 
 // delivery makes the row of a request. Its texts are clean: Postgres takes every one of them.
-func (r *Receiver) delivery(req *http.Request, e *endpoint, body []byte, v verdict, received time.Time) *store.Delivery {
+func (r *Receiver) delivery(req *http.Request, came arrival, body []byte, v verdict) *store.Delivery {
+	e := came.endpoint
 	d := &store.Delivery{
-		ID: store.NewID(received), ReceivedAt: received, EndpointID: e.ID, SubscriptionID: e.SubscriptionID, OrganizationID: e.OrganizationID,
-		Answered: http.StatusOK, Source: r.source(req), TLS: tlsFacts(req.TLS), Headers: keptHeaders(req), Body: body,
+		ID: store.NewID(came.at), ReceivedAt: came.at, EndpointID: e.ID, SubscriptionID: e.SubscriptionID, OrganizationID: e.OrganizationID,
+		Answered: http.StatusOK, Source: came.from.Addr, TLS: tlsFacts(req.TLS), Headers: keptHeaders(req), Body: body,
 	}
 	v.write(d, e)
 	if v.verdict == store.Rejected {
@@ -45,34 +45,9 @@ func (v verdict) write(d *store.Delivery, e *endpoint) {
 	}
 }
 
-// source is where the request came from: the last address that no trusted proxy vouches for.
-func (r *Receiver) source(req *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(req.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := plainAddr(peer.Addr())
-	if !r.trusted(addr) {
-		return addr
-	}
-	hops := strings.Split(strings.Join(req.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			return addr
-		}
-		if addr = plainAddr(next); !r.trusted(addr) {
-			return addr
-		}
-	}
-	return addr
-}
-
-// plainAddr drops what Postgres' inet does not know.
-func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
-
-func (r *Receiver) trusted(addr netip.Addr) bool {
-	return slices.ContainsFunc(r.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+// from is where the request came from: the last address that no trusted proxy vouches for.
+func (r *Receiver) from(req *http.Request) forwarded.Source {
+	return forwarded.Of(req, r.cfg.TrustedProxies)
 }
 
 func tlsFacts(state *tls.ConnectionState) string {

@@ -23,7 +23,7 @@ const (
 
 // ping answers a health check. What it says is what Cybersource goes by when it holds notifications back or sends them.
 func (r *Receiver) ping(w http.ResponseWriter, req *http.Request, e *endpoint) {
-	p := store.HealthPing{EndpointID: e.ID, At: r.now(), Method: req.Method, Answered: http.StatusOK, Source: r.source(req)}
+	p := store.HealthPing{EndpointID: e.ID, At: r.now(), Method: req.Method, Answered: http.StatusOK, Source: r.from(req).Addr}
 	err := r.health.check(req.Context(), p)
 	if r.closing.Load() {
 		err = errClosed
@@ -38,7 +38,7 @@ func (r *Receiver) ping(w http.ResponseWriter, req *http.Request, e *endpoint) {
 		if errors.Is(err, errClosed) {
 			cause = "stopping"
 		}
-		r.outages.note(cause, 0, 1)
+		r.outages.note(keyOf(e, cause, http.StatusServiceUnavailable), 0, 1)
 		r.unavailable(w)
 		return
 	}

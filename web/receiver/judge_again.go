@@ -6,6 +6,7 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/web/forwarded"
 )
 
 // Why a delivery cannot be judged again, beside the reasons for which one is rejected.
@@ -90,7 +91,7 @@ func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) 
 		d.Reason, d.ReasonDetail = refused.reason, withoutCards(refused.detail)
 		return store.Judged{Outcome: store.OutcomeRejected, Delivery: d, Rung: r.explainer.explain(d, k).Rung}
 	}
-	v, err := r.weigh(e, h, d.Body, d.ReceivedAt)
+	v, err := r.weigh(context.Background(), arrival{endpoint: e, from: forwarded.Source{Addr: d.Source}, at: d.ReceivedAt}, h, d.Body)
 	if err != nil {
 		return notJudged(d, NoKeysNow, "The organization's keys cannot be opened: the encryption key is not among those configured.")
 	}

@@ -81,7 +81,7 @@ func (r *Receiver) issueToken(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if r.closing.Load() {
-		r.turnAway(w, req, "stopping")
+		r.turnAway(w, req, nil, "stopping")
 		return
 	}
 	asked, err := readTokenRequest(w, req)
@@ -233,7 +233,7 @@ func (r *Receiver) refuseToken(w http.ResponseWriter, req *http.Request, err err
 		return
 	}
 	r.metrics.tokens.WithLabelValues(refusal.reason).Inc()
-	source := r.source(req)
+	source := r.from(req).Addr
 	if !r.failures.allow(source, now) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(tokenRetryAfter.Seconds())))
 		writeTokenJSON(w, http.StatusTooManyRequests, tokenAnswer{Error: refusal.code})
@@ -254,7 +254,7 @@ type failures struct {
 
 // allow reports whether a source may fail once more. Sources beyond what is remembered share one budget.
 func (f *failures) allow(source netip.Addr, now time.Time) bool {
-	network := originOf(0, source).network
+	network := networkOf(source)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.bySource == nil {

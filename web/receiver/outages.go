@@ -27,7 +27,7 @@ const (
 	lastWord = 2 * time.Second
 )
 
-// outages keeps what the receiver could not take, for the console: when it answered 503, and when it ran at all. It is written when the database
+// outages keeps what the receiver could not take, for the console: what it answered without keeping it, and when it ran at all. It is written when the database
 // takes writes again.
 type outages struct {
 	store *store.Store
@@ -38,34 +38,64 @@ type outages struct {
 	seen  time.Time // when the run was last recorded, by now
 
 	mu      sync.Mutex
-	open    map[string]*store.Refusals // by cause
+	open    map[refusalKey]*store.Refusals
 	pending map[store.ID]store.Refusals
 }
 
 func newOutages(cfg Config) *outages {
-	return &outages{store: cfg.Store, log: cfg.Log, now: cfg.Now, alone: cfg.Alone, open: make(map[string]*store.Refusals), pending: make(map[store.ID]store.Refusals)}
+	return &outages{store: cfg.Store, log: cfg.Log, now: cfg.Now, alone: cfg.Alone, open: make(map[refusalKey]*store.Refusals), pending: make(map[store.ID]store.Refusals)}
 }
 
-// turnAway answers 503 and remembers it: nothing was stored, and the sender is to try again.
-func (r *Receiver) turnAway(w http.ResponseWriter, req *http.Request, cause string) {
+// refusalKey is what refusals are counted by. The zero subscription is of no known endpoint.
+type refusalKey struct {
+	subscriptionID, organizationID int64
+	cause                          string
+	status                         int
+}
+
+func keyOf(e *endpoint, cause string, status int) refusalKey {
+	if e == nil {
+		return refusalKey{cause: cause, status: status}
+	}
+	return refusalKey{e.SubscriptionID, e.OrganizationID, cause, status}
+}
+
+// turnAway answers 503 and remembers it: nothing was stored, and the sender is to try again. e is nil where the endpoint is not known.
+func (r *Receiver) turnAway(w http.ResponseWriter, req *http.Request, e *endpoint, cause string) {
 	r.metrics.refused(cause)
+	key := keyOf(e, cause, http.StatusServiceUnavailable)
 	if req.Method == http.MethodPost {
-		r.outages.note(cause, 1, 0)
+		r.outages.note(key, 1, 0)
 	} else {
-		r.outages.note(cause, 0, 1)
+		r.outages.note(key, 0, 1)
 	}
 	r.unavailable(w)
 }
 
-// note remembers that something was answered 503 now, or with zeros that it would be.
-func (o *outages) note(cause string, deliveries, healthChecks int64) {
+// lose answers a delivery whose body could not be taken, and remembers that there was one.
+func (r *Receiver) lose(w http.ResponseWriter, req *http.Request, came arrival, unread *unreadBody) {
+	w.Header().Set("Connection", "close") // what may still come is not read
+	switch {
+	case unread.status == http.StatusServiceUnavailable:
+		r.turnAway(w, req, came.endpoint, unread.cause)
+		return
+	case came.refused.reason == "": // a stranger's has no story
+		r.outages.note(keyOf(came.endpoint, unread.cause, unread.status), 1, 0)
+	}
+	r.refuse(w, unread.status, unread.cause)
+}
+
+// note remembers that something was answered now without being kept, or with zeros that it would be.
+func (o *outages) note(key refusalKey, deliveries, healthChecks int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	r := o.open[cause]
+	r := o.open[key]
 	if r == nil || now.Sub(r.Last) > refusalPause && len(o.pending) < maxOutages {
-		r = &store.Refusals{ID: store.NewID(now), Cause: cause, First: now, Last: now}
-		o.open[cause] = r
+		r = &store.Refusals{
+			ID: store.NewID(now), SubscriptionID: key.subscriptionID, OrganizationID: key.organizationID, Cause: key.cause, Status: key.status, First: now, Last: now,
+		}
+		o.open[key] = r
 	}
 	if now.After(r.Last) {
 		r.Last = now
@@ -120,7 +150,7 @@ func (o *outages) live(ctx context.Context) {
 	now := o.now()
 	if err := o.store.SeeRun(ctx, o.id, now, now.Add(-lifeLost)); err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) {
-			o.note("database", 0, 0)
+			o.note(keyOf(nil, "database", http.StatusServiceUnavailable), 0, 0)
 		}
 		return
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/store/mask"
+	"github.com/switchboardhq/switchboard/web/forwarded"
 )
 
 // Reasons for which a delivery is rejected before its signature is looked at, in the order in which they are judged.
@@ -69,8 +71,9 @@ func (e *endpoint) rejectedStatus() int {
 }
 
 // admit judges what a delivery shows besides its body. An error means that nobody can judge now.
-func (r *Receiver) admit(req *http.Request, e *endpoint, now time.Time) (rejection, error) {
-	if refused := r.admitSource(r.source(req), e); refused.reason != "" {
+func (r *Receiver) admit(req *http.Request, came arrival) (rejection, error) {
+	e, now := came.endpoint, came.at
+	if refused := r.admitSource(came.from, e); refused.reason != "" {
 		return refused, nil
 	}
 	if refused := r.admitCertificate(req, e, now); refused.reason != "" {
@@ -79,28 +82,41 @@ func (r *Receiver) admit(req *http.Request, e *endpoint, now time.Time) (rejecti
 	return r.admitToken(req.Context(), req.Header, e, now)
 }
 
-// admitSource looks at the address alone; an empty list lets everybody in.
-func (r *Receiver) admitSource(source netip.Addr, e *endpoint) rejection {
-	allowed, whose := r.cfg.Allow, "of the server (RECEIVER_ALLOW)"
-	if len(e.Policy.Sources) > 0 {
-		allowed, whose = e.sources, "of this endpoint"
-	} else if len(allowed) == 0 {
-		return rejection{}
+// admitSource looks at the address alone. The server's list is a ceiling: an endpoint's own narrows it, and opens nothing. A list that is empty lets
+// everybody in.
+func (r *Receiver) admitSource(from forwarded.Source, e *endpoint) rejection {
+	for _, list := range [...]struct {
+		whose   string
+		counts  bool
+		allowed []netip.Prefix
+	}{
+		{"of the server (RECEIVER_ALLOW)", len(r.cfg.Allow) > 0, r.cfg.Allow},
+		{"of this endpoint", len(e.Policy.Sources) > 0, e.sources},
+	} {
+		if list.counts && !contains(list.allowed, from.Addr) {
+			return rejection{ReasonSourceNotAllowed, fmt.Sprintf("It came from %s. Allowed by the list %s: %s.", sourceText(from), list.whose, listed(list.allowed))}
+		}
 	}
-	if contains(allowed, source) {
-		return rejection{}
+	return rejection{}
+}
+
+// sourceText names where a delivery came from, and what could not be read about it.
+func sourceText(from forwarded.Source) string {
+	switch {
+	case !from.Addr.IsValid():
+		return "an address that cannot be told"
+	case from.Unread != "":
+		return fmt.Sprintf("%s, a trusted proxy whose %s says %q, which is no address", from.Addr, forwarded.Header, short(string(mask.Text([]byte(from.Unread)).Text)))
+	case from.Other:
+		return fmt.Sprintf("%s, a trusted proxy that sends Forwarded and no %s, which alone is read", from.Addr, forwarded.Header)
 	}
-	from := "an address that cannot be told"
-	if source.IsValid() {
-		from = source.String()
-	}
-	return rejection{ReasonSourceNotAllowed, fmt.Sprintf("It came from %s. Allowed by the list %s: %s.", from, whose, listed(allowed))}
+	return from.Addr.String()
 }
 
 // admitAgain judges by today's policy what was kept of how a delivery came. kept is false where today's policy asks for something that nobody
 // looked at then, and of which nothing is kept: a certificate, or a token.
 func (r *Receiver) admitAgain(d store.Delivery, e *endpoint) (refused rejection, kept bool) {
-	if refused = r.admitSource(d.Source, e); refused.reason != "" {
+	if refused = r.admitSource(forwarded.Source{Addr: d.Source}, e); refused.reason != "" {
 		return refused, true
 	}
 	certificate, token := false, false // what it had not passed then

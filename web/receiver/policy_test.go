@@ -22,7 +22,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-func TestSourcesAreJudgedByTheEndpointsListElseTheServers(t *testing.T) {
+func TestSourcesAreOnTheServersListAndOnTheEndpoints(t *testing.T) {
 	t.Parallel()
 	const proxied = "X-Forwarded-For"
 	for name, c := range map[string]struct {
@@ -36,14 +36,21 @@ func TestSourcesAreJudgedByTheEndpointsListElseTheServers(t *testing.T) {
 		"no list":                            {nil, nil, nil, nil, "", ""},
 		"on the server's":                    {prefixes("127.0.0.0/8"), nil, nil, nil, "", ""},
 		"not on the server's":                {prefixes("198.241.206.21/32"), nil, nil, nil, receiver.ReasonSourceNotAllowed, "198.241.206.21"},
-		"on its own, not on the server's":    {prefixes("198.241.206.21/32"), []string{"127.0.0.1"}, nil, nil, "", ""},
+		"on its own, not on the server's":    {prefixes("198.241.206.21/32"), []string{"127.0.0.1"}, nil, nil, receiver.ReasonSourceNotAllowed, "RECEIVER_ALLOW"},
+		"its own list opens all":             {prefixes("198.241.206.21/32"), []string{"0.0.0.0/0", "::/0"}, nil, nil, receiver.ReasonSourceNotAllowed, "RECEIVER_ALLOW"},
+		"its own list narrows":               {prefixes("127.0.0.0/8"), []string{"127.0.0.2"}, nil, nil, receiver.ReasonSourceNotAllowed, "of this endpoint: 127.0.0.2"},
+		"on both":                            {prefixes("127.0.0.0/8"), []string{"127.0.0.1"}, nil, nil, "", ""},
 		"on the server's, not on its own":    {prefixes("127.0.0.0/8"), []string{store.SourceCybersource}, nil, nil, receiver.ReasonSourceNotAllowed, "198.241.207.21"},
 		"the proxy says it is Cybersource":   {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21"}, "", ""},
 		"a stranger says it is Cybersource":  {nil, []string{store.SourceCybersource}, nil, []string{proxied, "198.241.207.21"}, receiver.ReasonSourceNotAllowed, "It came from 127.0.0.1."},
 		"said to the proxy, which adds more": {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21, 203.0.113.7"}, receiver.ReasonSourceNotAllowed, "203.0.113.7"},
 		"said to it in a header of its own":  {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21", proxied, "203.0.113.7"}, receiver.ReasonSourceNotAllowed, "203.0.113.7"},
 		"through two proxies":                {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32", "10.0.0.0/8"), []string{proxied, "198.241.207.21, 10.1.2.3"}, "", ""},
-		"what the proxy says is no address":  {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21, unknown"}, receiver.ReasonSourceNotAllowed, "It came from 127.0.0.1."},
+		"what the proxy says is no address":  {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21, unknown"}, receiver.ReasonSourceNotAllowed, `It came from 127.0.0.1, a trusted proxy whose X-Forwarded-For says "unknown", which is no address.`},
+		"what it says is a card number":      {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "4111111111111111"}, receiver.ReasonSourceNotAllowed, "411111"},
+		"with a port":                        {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "198.241.207.21:61598"}, "", ""},
+		"quoted, and an empty element":       {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, `"198.241.207.21:61598", `}, "", ""},
+		"the proxy sends Forwarded":          {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{"Forwarded", "for=198.241.207.21"}, receiver.ReasonSourceNotAllowed, "sends Forwarded and no X-Forwarded-For"},
 		"as IPv6 says IPv4":                  {nil, []string{store.SourceCybersource}, prefixes("127.0.0.1/32"), []string{proxied, "::ffff:198.241.207.21"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,6 +61,8 @@ func TestSourcesAreJudgedByTheEndpointsListElseTheServers(t *testing.T) {
 			wantStatus(t, d.signed(t, notice{}.body(), c.headers...), statusOf(c.reason))
 			if got := d.only(t); got.Reason != c.reason || !strings.Contains(got.ReasonDetail, c.says) {
 				t.Errorf("reason %q (%s), want %q with %q", got.Reason, got.ReasonDetail, c.reason, c.says)
+			} else if strings.Contains(got.ReasonDetail, "4111111111111111") {
+				t.Errorf("the reason shows a card number: %s", got.ReasonDetail)
 			}
 			// Whoever asks for health is told: a monitor may, and Cybersource may ask from elsewhere than it delivers.
 			wantStatus(t, d.request(t, http.MethodPost, d.health, nil, c.headers...), http.StatusOK)

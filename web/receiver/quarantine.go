@@ -3,10 +3,13 @@ package receiver
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 )
 
@@ -38,15 +41,55 @@ type quarantine struct {
 	hour      time.Time
 	sources   map[origin]*Bound // what is taken in this hour
 	day       time.Time
-	endpoints map[int64]*Bound // what is taken on this day
+	endpoints map[place]*Bound // what is taken on this day
 	counts    map[countKey]*store.Unstored
 	told      bool // that there is more than is stored, in this hour
 }
 
-// origin is a source at an endpoint. Of IPv6 it is the network: one host has all of its addresses.
-type origin struct {
+// standing is how much speaks for a rejected delivery being Cybersource's. Each has bounds of its own: no flood of strangers takes the room of what an operator
+// must see.
+type standing int
+
+const (
+	strangers       standing = iota
+	namesKey                 // of the endpoint's organization
+	fromCybersource          // one of its published addresses
+)
+
+// place is where rejected deliveries share a bound: at an endpoint, by their standing.
+type place struct {
 	endpointID int64
-	network    netip.Prefix
+	standing   standing
+}
+
+// standingOf looks at what a stranger is least likely to know or to have.
+func standingOf(came arrival, h http.Header) standing {
+	if slices.Contains(cybersourceAddresses(), came.from.Addr) {
+		return fromCybersource
+	}
+	if sig, err := cybs.ParseSignatureHeader(h.Get(cybs.HeaderSignature)); err == nil {
+		if _, known := came.endpoint.keys.lookup(sig.KeyID); known {
+			return namesKey
+		}
+	}
+	return strangers
+}
+
+var cybersourceAddresses = sync.OnceValue(func() []netip.Addr {
+	var list []netip.Addr
+	for _, text := range cybs.DeliverySources() {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			list = append(list, addr)
+		}
+	}
+	return list
+})
+
+// origin is a source at a place.
+type origin struct {
+	place
+
+	network netip.Prefix
 }
 
 type countKey struct {
@@ -59,16 +102,25 @@ func newQuarantine(cfg Config) *quarantine {
 	return &quarantine{
 		store: cfg.Store, log: cfg.Log, now: cfg.Now, ofSource: cfg.QuarantineSource, ofEndpoint: cfg.QuarantineEndpoint,
 		writer:  newWriterNumber(),
-		sources: make(map[origin]*Bound), endpoints: make(map[int64]*Bound), counts: make(map[countKey]*store.Unstored),
+		sources: make(map[origin]*Bound), endpoints: make(map[place]*Bound), counts: make(map[countKey]*store.Unstored),
 	}
 }
 
-// take reports whether a rejected delivery is to be stored, and counts it against its bounds if so.
-func (q *quarantine) take(endpointID int64, source netip.Addr, size int) bool {
+// fits reports whether a rejected delivery of about that size would be stored.
+func (q *quarantine) fits(came arrival, size int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.turn()
-	from, endpoint := q.taken(endpointID, source)
+	from, endpoint := q.taken(came)
+	return from.fits(max(size, 0), q.ofSource) && endpoint.fits(max(size, 0), q.ofEndpoint)
+}
+
+// take reports whether a rejected delivery is to be stored, and counts it against its bounds if so.
+func (q *quarantine) take(came arrival, size int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.turn()
+	from, endpoint := q.taken(came)
 	if !from.fits(size, q.ofSource) || !endpoint.fits(size, q.ofEndpoint) {
 		return false
 	}
@@ -78,10 +130,10 @@ func (q *quarantine) take(endpointID int64, source netip.Addr, size int) bool {
 }
 
 // giveBack undoes take for what could not be stored.
-func (q *quarantine) giveBack(endpointID int64, source netip.Addr, size int) {
+func (q *quarantine) giveBack(came arrival, size int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, b := range [...]*Bound{q.sources[originOf(endpointID, source)], q.endpoints[endpointID]} {
+	for _, b := range [...]*Bound{q.sources[originOf(came)], q.endpoints[placeOf(came)]} {
 		if b != nil && b.Deliveries > 0 {
 			b.add(-1, -size)
 		}
@@ -101,30 +153,35 @@ func (q *quarantine) turn() {
 	}
 }
 
-func (q *quarantine) taken(endpointID int64, source netip.Addr) (from, endpoint *Bound) {
-	key := originOf(endpointID, source)
+func (q *quarantine) taken(came arrival) (from, endpoint *Bound) {
+	key, place := originOf(came), placeOf(came)
 	if _, ok := q.sources[key]; !ok && len(q.sources) >= maxSources {
 		key.network = netip.Prefix{}
 	}
 	if q.sources[key] == nil {
 		q.sources[key] = &Bound{}
 	}
-	if q.endpoints[endpointID] == nil {
-		q.endpoints[endpointID] = &Bound{}
+	if q.endpoints[place] == nil {
+		q.endpoints[place] = &Bound{}
 	}
-	return q.sources[key], q.endpoints[endpointID]
+	return q.sources[key], q.endpoints[place]
 }
 
-func originOf(endpointID int64, source netip.Addr) origin {
+func originOf(came arrival) origin { return origin{placeOf(came), networkOf(came.from.Addr)} }
+
+func placeOf(came arrival) place { return place{came.endpoint.ID, came.standing} }
+
+// networkOf is what counts as one source: an address of IPv4, or a network of IPv6, as one host has all of its addresses.
+func networkOf(source netip.Addr) netip.Prefix {
 	bits := 32
 	if source.Is6() {
 		bits = 64
 	}
 	network, err := source.Prefix(bits)
 	if err != nil {
-		network = netip.Prefix{} // no address is a source too
+		return netip.Prefix{} // no address is a source too
 	}
-	return origin{endpointID, network}
+	return network
 }
 
 func (b Bound) negative() bool { return b.Deliveries < 0 || b.Bytes < 0 }

@@ -48,6 +48,30 @@ func (d *door) unstored(t *testing.T, want int64) {
 	}
 }
 
+// What names a key of ours, or comes from Cybersource's addresses, is kept however much junk came before.
+func TestAFloodOfJunkDoesNotHideRealRejections(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, proxied, func(c *receiver.Config) {
+		c.QuarantineSource, c.QuarantineEndpoint = receiver.Bound{Deliveries: 10}, receiver.Bound{Deliveries: 20}
+	})
+	for i := range 60 {
+		source := fmt.Sprintf("203.0.113.%d", i%4)
+		wantStatus(t, d.send(t, fmt.Appendf(nil, `{"junk":%d}`, i), "X-Forwarded-For", source, "v-c-signature", "t=1;keyId=junk;sig=anVuaw=="), http.StatusUnauthorized)
+	}
+	body := notice{}.body()
+	wantStatus(t, d.send(t, body, "X-Forwarded-For", "203.0.113.1", "v-c-signature", cybs.Sign(cybs.Key{ID: d.key.ID, Secret: cybs.Secret("another")}, time.Now(), body)), http.StatusUnauthorized)
+	wantStatus(t, d.send(t, []byte(`{"real":1}`), "X-Forwarded-For", "198.241.206.21"), http.StatusUnauthorized)
+	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE reason = 'signature_mismatch'"); n != 1 {
+		t.Errorf("%d that name a known key are kept, want 1", n)
+	}
+	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE source = '198.241.206.21'"); n != 1 {
+		t.Errorf("%d from Cybersource's addresses are kept, want 1", n)
+	}
+	if n := d.count(t, "SELECT count(*) FROM deliveries WHERE key_id = 'junk'"); n != 20 {
+		t.Errorf("%d of the junk are kept, want 20", n)
+	}
+}
+
 func TestAFloodFromOneSourceIsCountedAndLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
 	noon := time.Now().UTC().Truncate(time.Hour).Add(30 * time.Minute) // it takes less than half an hour

@@ -15,11 +15,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
-
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
+	"github.com/switchboardhq/switchboard/web/forwarded"
 )
 
 // Config says how to receive.
@@ -36,8 +35,11 @@ type Config struct {
 	Tolerance time.Duration
 	// MaxBodyBytes is the longest body taken. Zero means 1 MiB.
 	MaxBodyBytes int64
-	// MaxMemory bounds the bodies that are held at one time. Zero means 64 MiB.
+	// MaxMemory bounds the bodies that are held at one time. Zero means 64 MiB. One source gets a quarter of it, one endpoint half, and an eighth is kept
+	// for small bodies.
 	MaxMemory int64
+	// BodyPatience is within what time 32 KiB more of a body must come, or its end. Zero means three seconds.
+	BodyPatience time.Duration
 	// QueueSize is how many deliveries may wait for a writer; more are answered 503. Zero means 1,024.
 	QueueSize int
 	// Writers is how many transactions run at a time. Zero means 2.
@@ -52,7 +54,7 @@ type Config struct {
 	TLS TLSFiles
 	// TLSInterval is how often the files of TLS are looked at. Zero means ten seconds.
 	TLSInterval time.Duration
-	// Allow is where deliveries may come from, at endpoints that have no list of their own; see ParseSources. Empty: from everywhere.
+	// Allow is where deliveries may come from, whatever an endpoint's own list says; see ParseSources. Empty: from everywhere that the endpoint's list allows.
 	Allow []netip.Prefix
 	// IssuerTransport fetches the key sets of token issuers, whose addresses people of the console name. Nil: from public addresses alone.
 	IssuerTransport http.RoundTripper
@@ -91,9 +93,9 @@ type Receiver struct {
 	issuers    *issuers
 	signer     tokenSigner
 	failures   failures
-	guesses    chan struct{} // decryptions of what no signature vouches for yet
+	guesses    *guesses // decryptions of what no signature vouches for yet
 	outages    *outages
-	memory     *semaphore.Weighted
+	memory     *budget
 	closing    atomic.Bool
 	cancel     context.CancelFunc
 	loops      sync.WaitGroup
@@ -110,7 +112,7 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Tolerance < 0 || cfg.MaxBodyBytes < 0 || cfg.MaxMemory < 0 || cfg.QueueSize < 0 || cfg.Writers < 0 || cfg.MaxBatch < 0 || cfg.CommitTimeout < 0 || cfg.RetryAfter < 0 ||
+	if cfg.Tolerance < 0 || cfg.MaxBodyBytes < 0 || cfg.MaxMemory < 0 || cfg.QueueSize < 0 || cfg.Writers < 0 || cfg.MaxBatch < 0 || cfg.CommitTimeout < 0 || cfg.RetryAfter < 0 || cfg.BodyPatience < 0 ||
 		cfg.QuarantineSource.negative() || cfg.QuarantineEndpoint.negative() {
 		return nil, errors.New("make receiver: a bound is negative")
 	}
@@ -122,6 +124,7 @@ func New(cfg Config) (*Receiver, error) {
 	setDefault(&cfg.MaxBatch, 64)
 	setDefault(&cfg.CommitTimeout, 5*time.Second)
 	setDefault(&cfg.RetryAfter, 5*time.Second)
+	setDefault(&cfg.BodyPatience, 3*time.Second)
 	setDefault(&cfg.TLSInterval, defaultTLSInterval)
 	if cfg.IssuerTransport == nil {
 		cfg.IssuerTransport = outbound.NewTransport(outbound.Config{Proxy: http.ProxyFromEnvironment})
@@ -136,7 +139,7 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.MaxBodyBytes >= cfg.MaxMemory {
 		return nil, fmt.Errorf("make receiver: a body of %d bytes does not fit into %d bytes of memory", cfg.MaxBodyBytes, cfg.MaxMemory)
 	}
-	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: semaphore.NewWeighted(cfg.MaxMemory)}
+	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: newBudget(cfg.MaxMemory, cfg.MaxBodyBytes)}
 	var err error
 	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag, r.groupingStalled); err != nil {
 		return nil, err
@@ -145,7 +148,7 @@ func New(cfg Config) (*Receiver, error) {
 		return nil, fmt.Errorf("make receiver: %w", err)
 	}
 	r.endpoints = newEndpoints(cfg.Store, cfg.Log, cfg.Now)
-	r.guesses = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	r.guesses = newGuesses(max(1, runtime.GOMAXPROCS(0)/2))
 	r.issuers, r.signer = newIssuers(cfg, r.metrics, r.endpoints.keySets), tokenSigner{cfg.Store.TokenKeys()}
 	r.grouper = newGrouper(cfg, r.endpoints)
 	r.explainer, r.quarantine, r.tally = newExplainer(r), newQuarantine(cfg), newTally(cfg)
@@ -228,7 +231,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 		if p := recover(); p != nil {
 			// What panicked was not stored, or not yet known to be: the sender tries again.
 			r.log.Error("receiver panicked", "panic", fmt.Sprintf("%T", p), "stack", stack())
-			r.turnAway(w, req, "panic")
+			r.turnAway(w, req, nil, "panic")
 		}
 	}()
 	r.route(w, req, start)
@@ -251,7 +254,7 @@ func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Ti
 		r.refuse(w, http.StatusNotFound, "path")
 		return
 	case err != nil:
-		r.turnAway(w, req, "database")
+		r.turnAway(w, req, nil, "database")
 		return
 	}
 	switch req.Method {
@@ -279,38 +282,71 @@ func endpointToken(path string) (string, bool) {
 	return strings.ToLower(token), true
 }
 
-// receive is a delivery's way, one call a step.
+// arrival is a delivery before its body is read: whose it is, where it came from, and why its headers alone get it rejected, if they do.
+type arrival struct {
+	endpoint *endpoint
+	from     forwarded.Source
+	at       time.Time
+	refused  rejection
+	standing standing // worked out for what is rejected alone
+}
+
+// receive is a delivery's way, one call a step. What the headers tell is judged before the body is read: a body takes memory that all share.
 func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint, start time.Time) {
 	if r.closing.Load() {
-		r.turnAway(w, req, "stopping")
+		r.turnAway(w, req, e, "stopping")
 		return
 	}
-	body, release, ok := r.read(w, req)
-	if !ok {
-		return
-	}
-	defer release()
-	if len(body) == 0 {
+	if req.ContentLength == 0 {
 		r.ping(w, req, e)
 		return
 	}
-	v, ok := r.decide(w, req, e, body, start)
+	came, ok := r.meet(w, req, arrival{endpoint: e, from: r.from(req), at: start})
 	if !ok {
 		return
 	}
-	if v.verdict == store.Rejected && !r.quarantine.take(e.ID, r.source(req), len(body)) {
-		r.quarantine.count(e, v.reason, len(body), start)
-		r.tally.answer(e, start, r.now().Sub(start))
-		r.refuse(w, http.StatusUnauthorized, "quarantine") // even at an endpoint that holds: what is not kept must not count as delivered
+	if came.refused.reason != "" {
+		came.standing = standingOf(came, req.Header)
+		if !r.quarantine.fits(came, int(req.ContentLength)) {
+			w.Header().Set("Connection", "close") // nobody reads the body
+			r.countOnly(w, came, came.refused.reason, int(max(req.ContentLength, 0)))
+			return
+		}
+	}
+	taken := r.memory.room(came.from.Addr, came.endpoint.ID, came.refused.reason != "")
+	defer taken.release()
+	body, unread := r.read(w, req, &taken)
+	switch {
+	case unread != nil:
+		r.lose(w, req, came, unread)
+	case len(body) == 0:
+		r.ping(w, req, e)
+	default:
+		r.take(w, req, came, body)
+	}
+}
+
+// take judges a delivery, stores it and answers it.
+func (r *Receiver) take(w http.ResponseWriter, req *http.Request, came arrival, body []byte) {
+	v, ok := r.decide(w, req, &came, body)
+	if !ok {
 		return
 	}
-	d := r.delivery(req, e, body, v, start)
+	e := came.endpoint
+	if v.verdict == store.Rejected {
+		came.standing = standingOf(came, req.Header)
+		if !r.quarantine.take(came, len(body)) {
+			r.countOnly(w, came, v.reason, len(body))
+			return
+		}
+	}
+	d := r.delivery(req, came, body, v)
 	result := r.writer.write(d)
 	if result.err != nil {
 		if d.Verdict == store.Rejected {
-			r.quarantine.giveBack(e.ID, d.Source, len(body))
+			r.quarantine.giveBack(came, len(body))
 		}
-		r.turnAway(w, req, result.refusal)
+		r.turnAway(w, req, e, result.refusal)
 		return
 	}
 	if !result.stored {
@@ -319,37 +355,54 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, e *endpoint
 	if d.Verdict == store.Rejected && result.stored {
 		r.explainer.wake()
 	}
-	took := r.now().Sub(start)
+	took := r.now().Sub(came.at)
 	r.metrics.answered(d, result.stored, took)
-	r.tally.answer(e, start, took)
+	r.tally.answer(e, came.at, took)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(d.Answered)
 }
 
-// decide judges how a delivery came, and then what it is. When it returns false nobody could judge, and the request is answered.
-func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, e *endpoint, body []byte, start time.Time) (verdict, bool) {
-	refused, err := r.admit(req, e, start)
+// countOnly answers a rejected delivery that is not kept: 401 even at an endpoint that holds, since what is not kept must not count as delivered.
+func (r *Receiver) countOnly(w http.ResponseWriter, came arrival, reason string, size int) {
+	r.quarantine.count(came.endpoint, reason, size, came.at)
+	r.tally.answer(came.endpoint, came.at, r.now().Sub(came.at))
+	r.refuse(w, http.StatusUnauthorized, "quarantine")
+}
+
+// meet judges how a delivery came. When it returns false nobody could judge, and the request is answered.
+func (r *Receiver) meet(w http.ResponseWriter, req *http.Request, came arrival) (arrival, bool) {
+	refused, err := r.admit(req, came)
 	if err == nil && refused.reason != "" {
 		// The policy may have changed just now: Cybersource may know it before our notice of it has come.
-		if again, findErr := r.endpoints.findAgain(req.Context(), e.Token); findErr == nil && again != e {
-			e = again
-			refused, err = r.admit(req, e, start)
+		if again, findErr := r.endpoints.findAgain(req.Context(), came.endpoint.Token); findErr == nil && again != came.endpoint {
+			came.endpoint = again
+			refused, err = r.admit(req, came)
 		}
 	}
 	if err != nil {
-		r.log.Error("a token cannot be judged", "organization", e.OrganizationID, "err", err)
-		r.turnAway(w, req, "token_keys")
-		return verdict{}, false
+		r.log.Error("a token cannot be judged", "organization", came.endpoint.OrganizationID, "err", err)
+		r.turnAway(w, req, came.endpoint, "token_keys")
+		return came, false
 	}
-	if refused.reason != "" {
+	came.refused = refused
+	return came, true
+}
+
+// decide judges what a delivery is. When it returns false nobody could judge, and the request is answered.
+func (r *Receiver) decide(w http.ResponseWriter, req *http.Request, came *arrival, body []byte) (verdict, bool) {
+	if refused := came.refused; refused.reason != "" {
 		v := verdict{verdict: store.Rejected, reason: refused.reason, detail: refused.detail}
 		v.notification, _ = cybs.ParseNotification(req.Header, body) // what cannot be read is kept and shown raw
 		return v, true
 	}
-	v, err := r.judge(req.Context(), e, req.Header, body, start)
-	if err != nil {
-		r.log.Error("signature keys cannot be used", "organization", e.OrganizationID, "err", err)
-		r.turnAway(w, req, "keys")
+	v, err := r.judge(req.Context(), came, req.Header, body)
+	switch {
+	case errors.Is(err, errGuessesFull):
+		r.turnAway(w, req, came.endpoint, "busy")
+		return verdict{}, false
+	case err != nil:
+		r.log.Error("signature keys cannot be used", "organization", came.endpoint.OrganizationID, "err", err)
+		r.turnAway(w, req, came.endpoint, "keys")
 		return verdict{}, false
 	}
 	return v, true

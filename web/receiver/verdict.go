@@ -40,23 +40,24 @@ type verdict struct {
 
 // judge verifies the signature and what the envelope claims. An error means that nobody can judge now, because our own keys
 // cannot be used.
-func (r *Receiver) judge(ctx context.Context, e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
-	v, err := r.weigh(e, h, body, now)
+func (r *Receiver) judge(ctx context.Context, came *arrival, h http.Header, body []byte) (verdict, error) {
+	v, err := r.weigh(ctx, *came, h, body)
 	if err == nil && (v.reason == ReasonKeyUnknown || v.reason == ReasonMLEKeyUnknown || v.reason == ReasonMLEWrongKey) {
 		// Another replica may have made the key just now. When the database does not answer, storing fails too.
-		if again, findErr := r.endpoints.findAgain(ctx, e.Token); findErr == nil {
-			e = again
-			v, err = r.weigh(e, h, body, now)
+		if again, findErr := r.endpoints.findAgain(ctx, came.endpoint.Token); findErr == nil {
+			came.endpoint = again
+			v, err = r.weigh(ctx, *came, h, body)
 		}
 	}
 	if err == nil && v.verification.Variant != "" && (v.verdict == store.Verified || v.reason == ReasonEnvelopeMismatch) {
-		r.variants.pin(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))}, v.verification.Variant)
+		r.variants.pin(variantPlace{came.endpoint.ID, productOf(came.endpoint, h.Get(cybs.HeaderProductName))}, v.verification.Variant)
 	}
 	return v, err
 }
 
 // weigh is judge with what is known of the endpoint, and without any effect: it serves what arrives as well as what is judged again.
-func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time) (verdict, error) {
+func (r *Receiver) weigh(ctx context.Context, came arrival, h http.Header, body []byte) (verdict, error) {
+	e, now := came.endpoint, came.at
 	pinned := r.variants.pinned(variantPlace{e.ID, productOf(e, h.Get(cybs.HeaderProductName))})
 	in := cybs.VerifyInput{Body: body, LookupKey: e.keys.lookup, Now: now, Tolerance: r.cfg.Tolerance, Pinned: pinned}
 	verification, err := verify(in, h)
@@ -67,6 +68,13 @@ func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time)
 	v.notification, _ = cybs.ParseNotification(h, body) // what cannot be read is kept and shown raw
 	if v.notification.Form == cybs.FormEncrypted && (err == nil || errors.Is(err, cybs.ErrSignatureMismatch)) {
 		// A stranger who knows no key id costs no decryption.
+		if errors.Is(err, cybs.ErrSignatureMismatch) {
+			end, busy := r.guesses.begin(ctx, came.from.Addr)
+			if busy != nil {
+				return v, busy
+			}
+			defer end()
+		}
 		if err = r.decrypt(&v, in, e, h, err); v.verdict == store.Rejected {
 			return v, nil
 		}
@@ -91,11 +99,6 @@ func (r *Receiver) weigh(e *endpoint, h http.Header, body []byte, now time.Time)
 // decrypt opens an encrypted delivery, and compares the signature with the decrypted text where it does not fit what came (mismatch). It returns
 // what the signature's verdict is then.
 func (r *Receiver) decrypt(v *verdict, in cybs.VerifyInput, e *endpoint, h http.Header, mismatch error) error {
-	if mismatch != nil {
-		// It may be a stranger's who knows a key id: however many there are, they leave half of the processors to the others.
-		r.guesses <- struct{}{}
-		defer func() { <-r.guesses }()
-	}
 	o := r.open(e, h, in.Body, in.Now)
 	v.notification = o.notification
 	if o.err != nil && (mismatch == nil || !errors.Is(o.err, cybs.ErrMLETampered)) {
