@@ -128,7 +128,7 @@ func TestWhatIsNotKeptIsNotJudged(t *testing.T) {
 		row := &store.Delivery{
 			ID: store.NewID(time.Now()), ReceivedAt: time.Now(), EndpointID: d.sub.EndpointID, SubscriptionID: d.sub.ID, OrganizationID: d.sub.OrganizationID,
 			Verdict: store.Rejected, Reason: receiver.ReasonKeyUnknown, Answered: http.StatusUnauthorized, Body: notice{trace: "x"}.body(),
-			Headers: []store.Header{{"V-C-Signature", "t=1;keyId=key-1;sig=AAAA"}},
+			Headers: []store.Header{{"V-C-Signature", cybs.Sign(d.key, time.Now(), []byte("something else"))}},
 		}
 		change(row)
 		if _, err := d.store.InsertDeliveries(t.Context(), 1, []*store.Delivery{row}); err != nil {
