@@ -78,6 +78,12 @@ func (s *Server) organizationPage(c echo.Context, o store.Organization) (orgview
 		Subscriptions: paths.With(paths.Subscriptions, "organization", fmt.Sprint(o.ID)),
 		Trail:         paths.With(paths.AuditLog, "kind", "organization", "object", fmt.Sprint(o.ID)),
 	}
+	if m.Remove, err = s.removeAction(c, o); err != nil {
+		return orgviews.Show{}, err
+	}
+	if m.Check, err = s.lastAnswer(c.Request().Context(), o); err != nil {
+		return orgviews.Show{}, err
+	}
 	if _, err := s.store.OrganizationSecret(c.Request().Context(), o.ID); errors.Is(err, store.ErrSealBroken) {
 		m.SecretUnreadable = true
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -158,10 +164,7 @@ func (s *Server) createOrganization(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	o := store.Organization{Environment: s.environment, OrganizationID: f.required("organization_id", 100, "Type the organization's id, as the Business Center shows it.")}
-	if o.OrganizationID != "" && !organizationIDForm.MatchString(o.OrganizationID) {
-		f.fail("organization_id", "An organization's id has letters, digits, - and _ only.")
-	}
+	o := store.Organization{Environment: s.environment, OrganizationID: organizationIDFrom(f)}
 	secret := credentialsFrom(f, &o)
 	if len(secret) == 0 && f.ok() {
 		f.fail("secret", "Type the secret that belongs to the key id.")
@@ -206,6 +209,13 @@ func (s *Server) updateOrganization(c echo.Context) error {
 		return s.refuseStaleOrganization(c, f, o)
 	}
 	changed := o
+	used, err := s.store.OrganizationUsed(c.Request().Context(), o.ID)
+	if err != nil {
+		return err
+	}
+	if !used && f.has("organization_id") {
+		changed.OrganizationID = organizationIDFrom(f)
+	}
 	secret := credentialsFrom(f, &changed)
 	said := "replaced"
 	switch {
@@ -230,7 +240,11 @@ func (s *Server) updateOrganization(c echo.Context) error {
 	if entry.After, err = organizationJSON(changed, said); err != nil {
 		return err
 	}
-	err = s.store.UpdateOrganizationCredentials(c.Request().Context(), changed, secret, entry)
+	err = s.saveOrganization(c.Request().Context(), o, changed, secret, entry)
+	if errors.Is(err, errOrganizationTaken) {
+		f.fail("organization_id", "Another organization here has this id.")
+		return s.renderOrganizationForm(c, http.StatusUnprocessableEntity, f, o)
+	}
 	if errors.Is(err, store.ErrConflict) {
 		if o, err = s.organizationOf(c); err != nil {
 			return err
@@ -242,6 +256,15 @@ func (s *Server) updateOrganization(c echo.Context) error {
 	}
 	s.flash(c, ui.Good, "Saved. Check the credentials next.")
 	return s.redirect(c, paths.ShowOrganization(o.ID))
+}
+
+// organizationIDFrom reads Cybersource's id of an organization.
+func organizationIDFrom(f *form) string {
+	id := f.required("organization_id", 100, "Type the organization's id, as the Business Center shows it.")
+	if id != "" && !organizationIDForm.MatchString(id) {
+		f.fail("organization_id", "An organization's id has letters, digits, - and _ only.")
+	}
+	return id
 }
 
 // stateOfOrganization tells one state of an organization from the next.
@@ -288,7 +311,7 @@ func (s *Server) renderOrganizationForm(c echo.Context, status int, f *form, o s
 	m := orgviews.Form{
 		New: o.ID == 0, Errors: f.summary(),
 		Name:           field("name", "Name", o.Name, "As your team calls it.", false),
-		OrganizationID: field("organization_id", "Organization id", o.OrganizationID, "It cannot be changed later.", true),
+		OrganizationID: field("organization_id", "Organization id", o.OrganizationID, "It cannot be changed once the organization has a subscription.", true),
 		MerchantID:     field("merchant_id", "Merchant id", o.MerchantID, "The merchant whose REST key signs requests; often the organization itself.", true),
 		KeyID:          field("key_id", "REST key id", o.KeyID, "Business Center, Payment configuration, Key management: a REST shared-secret key.", true),
 		Secret: ui.Field{
@@ -303,6 +326,13 @@ func (s *Server) renderOrganizationForm(c echo.Context, status int, f *form, o s
 		m.Frame = s.page(c, "Change "+o.Name, crumb("Organizations", paths.Organizations), crumb(o.Name, paths.ShowOrganization(o.ID)), narrow())
 		m.Action, m.Submit, m.Cancel = paths.ShowOrganization(o.ID), "Save organization", paths.ShowOrganization(o.ID)
 		m.Version = stateOfOrganization(o)
+		used, err := s.store.OrganizationUsed(c.Request().Context(), o.ID)
+		if err != nil {
+			return err
+		}
+		if used {
+			m.OrganizationID = ui.Field{}
+		}
 		m.Secret.Hint = "Leave it empty to keep the stored one. It is stored sealed and never shown."
 	}
 	return s.render(c, status, orgviews.FormPage(m))

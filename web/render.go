@@ -155,7 +155,7 @@ func (s *Server) render(c echo.Context, status int, component templ.Component) e
 		return err
 	}
 	h := c.Response().Header()
-	h.Add(echo.HeaderVary, "HX-Request, HX-Request-Type")
+	h.Set(echo.HeaderVary, strings.Join(append(h.Values(echo.HeaderVary), "HX-Request, HX-Request-Type"), ", ")) // one line, for caches that read one
 	return s.send(c, status, echo.MIMETextHTMLCharsetUTF8, page.Bytes())
 }
 

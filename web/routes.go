@@ -113,6 +113,8 @@ func (s *Server) administerRoutes(in table) {
 	in.get(paths.Organization, s.showOrganization)
 	in.get(paths.EditOrganization, s.editOrganization, administrator)
 	in.post(paths.Organization, s.updateOrganization, administrator)
+	in.get(paths.RemoveOrganization, s.confirmRemoveOrganization, administrator)
+	in.post(paths.RemoveOrganization, s.removeOrganization, administrator)
 	in.get(paths.NewSignatureKey, s.newSignatureKey, administrator)
 	in.post(paths.SignatureKeys, s.addSignatureKey, administrator)
 	in.get(paths.RetireSignatureKey, s.confirmRetireSignatureKey, administrator)

@@ -39,7 +39,7 @@ func (s *Server) createSubscription(c echo.Context) error {
 	}
 	st := formState{draft: typedDraft(f), catalogue: k, organization: o, namesIssuers: namesIssuers(c)}
 	if intent := intentOf(f); intent != "" && intent != subscriptions.IntentReview {
-		return s.showSubscriptionForm(c, http.StatusOK, st.answering(intent))
+		return s.showSubscriptionForm(c, http.StatusOK, s.answering(st, intent))
 	}
 	st.fields = f
 	wanted, given, err := s.readSubscription(ctx, f, st)

@@ -125,10 +125,10 @@ type formState struct {
 }
 
 // answering is the form after a button that does not save.
-func (st formState) answering(intent string) formState {
+func (s *Server) answering(st formState, intent string) formState {
 	switch intent {
 	case subscriptions.IntentSources:
-		st.draft.security.sources = withCybersource(st.draft.security.sources)
+		st.draft.security.sources = withSenders(st.draft.security.sources, s.senders())
 	case subscriptions.IntentRetries:
 		st.draft = st.draft.withProposedRetries()
 	case subscriptions.IntentChecks:

@@ -152,6 +152,9 @@ func (s *Server) sourcesCheck(d securityDraft) subscriptions.Check {
 	check := subscriptions.Check{Name: "Sources", Tone: ui.Good, Word: "Limited"}
 	own := strings.Fields(strings.ReplaceAll(d.sources, ",", " "))
 	switch {
+	case len(own) > 0 && s.environment == "sandbox" && !admitsSandbox(own):
+		check.Tone, check.Word = ui.Waiting, "Leaves the sandbox out"
+		check.Text = "The sandbox sends from this machine, so all that it sends would be rejected. Add " + strings.Join(sandboxSources(), " and ") + "."
 	case len(own) > 0:
 		check.Text = "Deliveries from elsewhere are rejected: " + listed(own) + "."
 	case len(s.receiver.Sources) > 0:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ const (
 func (s *Server) securityFields(st formState, assertions []store.AssertionCertificate) subscriptions.Security {
 	d := st.draft.security
 	f := subscriptions.Security{
+		Sandbox:           s.environment == "sandbox",
 		Type:              radio(st, subscriptions.FieldSecurity, "How Cybersource proves itself", d.kind, securityTypes()),
 		TokenServer:       radio(st, subscriptions.FieldTokenServer, "Who hands out the tokens", d.server, s.tokenServers(st)),
 		OwnTokens:         []ui.Pair{{Name: "Token URL", Value: firstOf(s.receiver.TokenURL, "This server has none"), Mono: true, Hint: "Part of the receiver, beside the webhook URL. Cybersource is told of it when you save."}},
@@ -161,15 +163,38 @@ func (s *Server) sourcesField(st formState) ui.Field {
 	}
 }
 
-// withCybersource is a list of sources with Cybersource's addresses in it.
-func withCybersource(typed string) string {
+// sandboxSources are where the sandbox's deliveries come from: it runs on this machine.
+func sandboxSources() []string { return []string{"127.0.0.1", "::1"} }
+
+// senders are the addresses from which deliveries come in the console's environment: in the sandbox its own, besides Cybersource's.
+func (s *Server) senders() []string {
+	if s.environment == "sandbox" {
+		return append(cybs.DeliverySources(), sandboxSources()...)
+	}
+	return cybs.DeliverySources()
+}
+
+// withSenders is a list of sources with senders in it.
+func withSenders(typed string, senders []string) string {
 	lines := strings.Fields(typed)
-	for _, source := range cybs.DeliverySources() {
-		if !slices.Contains(lines, source) && !slices.Contains(lines, store.SourceCybersource) {
+	for _, source := range senders {
+		known := slices.Contains(lines, store.SourceCybersource) && slices.Contains(cybs.DeliverySources(), source)
+		if !known && !slices.Contains(lines, source) {
 			lines = append(lines, source)
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// admitsSandbox reports whether a list of sources lets in what the sandbox sends.
+func admitsSandbox(sources []string) bool {
+	return slices.ContainsFunc(sources, func(source string) bool {
+		if network, err := netip.ParsePrefix(source); err == nil {
+			return network.Contains(netip.MustParseAddr("127.0.0.1")) || network.Contains(netip.MustParseAddr("::1"))
+		}
+		addr, err := netip.ParseAddr(source)
+		return err == nil && addr.IsLoopback()
+	})
 }
 
 // encryptionWarning says what is wrong with demanding encryption of what is chosen, or "".

@@ -1,11 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -239,30 +236,6 @@ func actionWord(action string) string {
 		return "OAuth client rotated"
 	}
 	return action
-}
-
-// changesOf says field by field what an edit changed; nothing for a row that does not have both sides.
-func changesOf(before, after json.RawMessage) []ui.Pair {
-	var was, is map[string]json.RawMessage
-	if len(before) == 0 || len(after) == 0 || json.Unmarshal(before, &was) != nil || json.Unmarshal(after, &is) != nil {
-		return nil
-	}
-	var changes []ui.Pair
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		if !bytes.Equal(was[name], is[name]) {
-			changes = append(changes, ui.Pair{Name: name + ":", Value: short(was[name]) + " → " + short(is[name])})
-		}
-	}
-	return changes
-}
-
-// short is a JSON value on one line of a page.
-func short(raw json.RawMessage) string {
-	const most = 300
-	if r := []rune(string(raw)); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return string(raw)
 }
 
 // answerOf is what Cybersource last said of a subscription, with every member that it sent.

@@ -196,7 +196,7 @@ func TestSubscriptionLivesFromCreateToDelete(t *testing.T) {
 		t.Errorf("a deleted subscription is shown as %q", got)
 	}
 	history := editor.Get(paths.ShowSubscriptionTab(v.ID, "history")).Wants(http.StatusOK)
-	history.Says("editor@example.com Created", "editor@example.com Changed", "editor@example.com Deactivated", "editor@example.com Deleted", `name: "Token events" → "Token updates"`)
+	history.Says("editor@example.com Created", "editor@example.com Changed", "editor@example.com Deactivated", "editor@example.com Deleted", `Name: Token events → Token updates`)
 	for _, action := range []string{"subscription.create", "subscription.update", "subscription.activate", "subscription.deactivate", "subscription.test", "subscription.delete", "signature_key.create"} {
 		if e := audited(t, srv, action); e.Outcome != store.OutcomeSucceeded || e.Actor != "editor@example.com" {
 			t.Errorf("%s is audited as %s by %s", action, e.Outcome, e.Actor)

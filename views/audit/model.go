@@ -56,7 +56,7 @@ func Title(action string) string {
 	words := map[string]string{
 		"user.sign_in": "Sign-in", "user.sign_out": "Sign-out", "user.set_up": "First administrator created", "user.create": "Person added",
 		"user.update": "Person changed", "user.disable": "Person disabled", "user.enable": "Person enabled", "user.reset_password": "Password reset",
-		"user.reset": "Administrator reset on the server", "user.change_password": "Own password changed", "organization.create": "Organization added", "organization.update": "Organization changed",
+		"user.reset": "Administrator reset on the server", "user.change_password": "Own password changed", "organization.create": "Organization added", "organization.update": "Organization changed", "organization.remove": "Organization removed",
 		"subscription.create": "Subscription created", "subscription.update": "Subscription changed", "subscription.activate": "Subscription activated",
 		"subscription.deactivate": "Subscription deactivated", "subscription.delete": "Subscription deleted", "subscription.test": "Test notification asked for",
 		"rejected.judge": "Rejected deliveries judged again", "rejected.release": "Rejected deliveries released", "rejected.discard": "Rejected deliveries discarded",

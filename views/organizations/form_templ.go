@@ -108,7 +108,7 @@ func FormPage(m Form) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if m.New {
+			if m.OrganizationID.Name != "" {
 				templ_7745c5c3_Err = ui.TextField(m.OrganizationID).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

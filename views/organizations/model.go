@@ -50,7 +50,9 @@ type Show struct {
 	Subscriptions string
 	// Trail leads to what the audit log says of the organization.
 	Trail string
-	Check Check
+	// Remove leads to the question whether to remove the organization; it has a Reason where that cannot be done.
+	Remove ui.Action
+	Check  Check
 	// SecretUnreadable says that the REST secret was sealed with an encryption key that this server does not have.
 	SecretUnreadable bool
 }
@@ -67,6 +69,17 @@ type Check struct {
 type Product struct {
 	ID, Name   string
 	EventTypes int
+}
+
+// Remove asks before an organization is removed.
+type Remove struct {
+	Frame   layout.Page
+	Action  string
+	Happens []string
+	Errors  []ui.FieldError
+	// Confirm asks for the organization's id; without a name nothing is asked.
+	Confirm ui.Field
+	Back    ui.Action
 }
 
 // KeyForm asks for a digital signature key that was made elsewhere.

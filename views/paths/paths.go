@@ -63,6 +63,8 @@ const (
 	EditOrganization   = "/organizations/:id/edit"
 	SwitchOrganization = "/organizations/:id/switch"
 	CheckOrganization  = "/organizations/:id/check"
+	// RemoveOrganization asks before an organization without subscriptions is removed (GET) and removes it (POST).
+	RemoveOrganization = "/organizations/:id/remove"
 
 	// SignatureKeys takes a POST with a digital signature key that was made elsewhere.
 	SignatureKeys   = "/organizations/:id/keys"
@@ -125,6 +127,9 @@ func DeleteSubscriptionOf(id int64) string { return fillID(DeleteSubscription, i
 func SubscriptionSecurityDeed(id int64, deed string) string {
 	return ShowSubscription(id) + "/security/" + url.PathEscape(deed)
 }
+
+// RemoveOrganizationOf asks before removing one organization (GET) and removes it (POST).
+func RemoveOrganizationOf(id int64) string { return fillID(RemoveOrganization, id) }
 
 // ShowNotification is the page of one notification. The id is opaque to views: it
 // carries the time by which the partition is found.

@@ -164,7 +164,7 @@ func security(action string, s Security) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Button(ui.Action{Label: "Add Cybersource’s two addresses", Icon: ui.IconPlus, Small: true, Name: FieldIntent, Value: IntentSources, Attrs: templ.Attributes{"formnovalidate": true, "formaction": action + "#" + FieldSources, "data-testid": "preset-sources"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.Action{Label: s.presetLabel(), Icon: ui.IconPlus, Small: true, Name: FieldIntent, Value: IntentSources, Attrs: templ.Attributes{"formnovalidate": true, "formaction": action + "#" + FieldSources, "data-testid": "preset-sources"}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -50,6 +50,8 @@ const ReviewPartID = "review"
 // Security is the part of the form that asks how deliveries prove themselves. Which questions are seen depends on the
 // answers given; all of them are in the form.
 type Security struct {
+	// Sandbox says that the sandbox's own addresses are filled in as well.
+	Sandbox     bool
 	Type        ui.Field
 	TokenServer ui.Field
 	// OwnTokens says where Cybersource fetches tokens when Switchboard is the token server.
@@ -152,4 +154,12 @@ func (s Security) clientCertificate() ui.Field {
 		f.Attrs = templ.Attributes{"disabled": true}
 	}
 	return f
+}
+
+// presetLabel names what the button fills in.
+func (s Security) presetLabel() string {
+	if s.Sandbox {
+		return "Add Cybersource’s and the sandbox’s addresses"
+	}
+	return "Add Cybersource’s two addresses"
 }
