@@ -12,6 +12,7 @@ type Explanation struct {
 	Detail   string // the facts in words; may be empty
 	Expected string // the beginning of the signature that was expected; may be empty
 	ObjectID string // what the delivery says it is about, masked, for search; only written
+	Loose    string // a digest of what the delivery says without its event date, by which its notification is found; "": it cannot be read; only written
 }
 
 // ListUnexplained returns rejected deliveries without an explanation, oldest first, with their bodies. A body that cannot be opened
@@ -41,11 +42,23 @@ func (s *Store) GetUnexplained(ctx context.Context, id ID) (Delivery, error) {
 func (s *Store) InsertExplanations(ctx context.Context, found map[ID]Explanation) error {
 	ids := make([]ID, 0, len(found))
 	var rungs, details, expected, objects []string
+	var loose [][]byte
 	for id, e := range found {
 		ids, rungs, details, expected, objects = append(ids, id), append(rungs, e.Rung), append(details, e.Detail), append(expected, e.Expected), append(objects, e.ObjectID)
+		loose = append(loose, digestOrNull(e.Loose))
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE deliveries d SET explain_rung = e.rung, explain_detail = e.detail, explain_expected = e.expected, explain_object = e.object
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS e (id, rung, detail, expected, object)
-		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected, objects)
-	return mapError("keep explanations", err)
+	_, err := s.pool.Exec(ctx, `UPDATE deliveries d SET explain_rung = e.rung, explain_detail = e.detail, explain_expected = e.expected, explain_object = e.object, explain_loose = e.loose
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[]) AS e (id, rung, detail, expected, object, loose)
+		WHERE d.id = e.id AND d.verdict = 'rejected' AND d.explain_rung = ''`, ids, rungs, details, expected, objects, loose)
+	if err != nil {
+		return mapError("keep explanations", err)
+	}
+	return s.recountLostAround(ctx, ids)
+}
+
+func digestOrNull(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
 }

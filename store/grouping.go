@@ -59,6 +59,7 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 			err = fmt.Errorf("group deliveries: %T while working on one of them", p) // and no other is kept waiting for it
 		}
 	}()
+	var retried []ID
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
 		var deliveries []Delivery
 		if taken, deliveries, err = s.takeUngrouped(ctx, tx, limit); err != nil || len(deliveries) == 0 {
@@ -84,8 +85,12 @@ func (s *Store) groupBatch(ctx context.Context, limit int, describe func(Deliver
 			}
 			g = assign(items, known)
 		}
+		retried = g.withRetries()
 		return s.writeNotifications(ctx, tx, g)
 	})
+	if err == nil {
+		err = s.recountLost(ctx, retried) // again: a rejection may have been explained meanwhile
+	}
 	return taken, err
 }
 

@@ -107,6 +107,9 @@ func (s *Store) writeNotifications(ctx context.Context, tx pgx.Tx, g grouping) e
 		}
 		organizations[it.OrganizationID] = true
 	}
+	if retried := g.withRetries(); len(retried) > 0 {
+		batch.Queue(recountLostSQL, retried)
+	}
 	for _, id := range sortedKeys(last) {
 		batch.Queue("UPDATE subscriptions SET last_delivery_at = $2 WHERE id = $1 AND coalesce(last_delivery_at, 'epoch') < $2", id, last[id])
 	}

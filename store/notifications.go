@@ -36,7 +36,8 @@ type Notification struct {
 	State             State
 	Readable          bool // the body is a notification in a form we know
 	Test              bool
-	FirstRetryNumber  int // > 0: that many earlier attempts never arrived
+	FirstRetryNumber  int // > 0: earlier attempts were not verified before it came
+	LostAttempts      int // how many are known to have never arrived, neither verified nor rejected
 	LastRetryNumber   int
 	DeliveryCount     int
 	LastDeliveryAt    time.Time
@@ -49,7 +50,7 @@ type Notification struct {
 
 const notificationSelect = `SELECT id, received_at, subscription_id, organization_id, product_id, event_type, webhook_id, event_date, event_organization, object_id, summary,
 	state, readable, test, first_retry_number, last_retry_number, delivery_count, last_delivery_at, fingerprint, body_bytes,
-	retries_of, coalesce(next_attempt_at, 'epoch'), coalesce(overdue_at, 'epoch'), coalesce(gives_up_at, 'epoch')`
+	retries_of, coalesce(next_attempt_at, 'epoch'), coalesce(overdue_at, 'epoch'), coalesce(gives_up_at, 'epoch'), lost_attempts`
 
 func scanNotification(row pgx.CollectableRow) (Notification, error) {
 	var n Notification
@@ -62,7 +63,7 @@ func (n *Notification) fields() []any {
 	return []any{
 		&n.ID, &n.ReceivedAt, &n.SubscriptionID, &n.OrganizationID, &n.ProductID, &n.EventType, &n.WebhookID, &n.EventDate, &n.EventOrganization, &n.ObjectID, &n.Summary,
 		&n.State, &n.Readable, &n.Test, &n.FirstRetryNumber, &n.LastRetryNumber, &n.DeliveryCount, &n.LastDeliveryAt, &n.Fingerprint, &n.BodyBytes,
-		&n.Retries, &n.Next.At, &n.Next.OverdueAt, &n.Next.GivesUpAt,
+		&n.Retries, &n.Next.At, &n.Next.OverdueAt, &n.Next.GivesUpAt, &n.LostAttempts,
 	}
 }
 
@@ -73,7 +74,7 @@ type NotificationStatus string
 const (
 	OnlyDelivered    NotificationStatus = "delivered"     // answered 200
 	OnlyRetried      NotificationStatus = "retried"       // more than one attempt is known of
-	OnlyLostAttempts NotificationStatus = "lost-attempts" // first seen as a retry: earlier attempts never arrived
+	OnlyLostAttempts NotificationStatus = "lost-attempts" // attempts are known to have never arrived
 	OnlyUnreadable   NotificationStatus = "unreadable"    // verified, but not a notification in a form we know
 	OnlyTest         NotificationStatus = "test"          // a test notification
 	OnlyOpen         NotificationStatus = "open"          // not delivered: any of the four states below
@@ -109,7 +110,7 @@ func (f NotificationFilter) where() where {
 	case OnlyRetried:
 		w.add("(delivery_count > 1 OR first_retry_number > 0)")
 	case OnlyLostAttempts:
-		w.add("first_retry_number > 0")
+		w.add("lost_attempts > 0")
 	case OnlyUnreadable:
 		w.add("NOT readable")
 	case OnlyTest:

@@ -173,7 +173,7 @@ func (f *filters) notificationRow(n store.Notification) notifications.Row {
 		ID: n.ID.String(), Href: f.detail(paths.ShowNotification(n.ID.String())), ReceivedAt: n.ReceivedAt,
 		EventType: eventTypeText(n.EventType), Product: productName(n.ProductID), Summary: n.Summary, ObjectID: n.ObjectID,
 		Organization: f.scope.organizationName(n.OrganizationID), Subscription: f.scope.subscriptionName(n.SubscriptionID),
-		Deliveries: n.DeliveryCount, Badges: tellingBadges(notificationBadges(n, n.FirstRetryNumber)), Expected: rowExpected(n),
+		Deliveries: n.DeliveryCount, Badges: tellingBadges(notificationBadges(n)), Expected: rowExpected(n),
 	}
 	if _, ok := f.scope.subscription(n.SubscriptionID); ok {
 		row.SubscriptionHref = paths.ShowSubscription(n.SubscriptionID)
@@ -189,17 +189,17 @@ func eventTypeText(eventType string) string {
 	return eventType
 }
 
-// notificationBadges are the words about a notification, the most telling first. lost is how many attempts are known to be missing.
-func notificationBadges(n store.Notification, lost int) []notifications.Badge {
+// notificationBadges are the words about a notification, the most telling first.
+func notificationBadges(n store.Notification) []notifications.Badge {
 	var badges []notifications.Badge
 	if !n.Readable {
 		badges = append(badges, notifications.Badge{Tone: ui.Bad, Label: "Unreadable", Meaning: "Verified, but not in a form we know; kept and shown raw."})
 	}
 	badges = append(badges, stateBadge(n))
-	if lost > 0 {
+	if n.LostAttempts > 0 {
 		badges = append(badges, notifications.Badge{
-			Tone: ui.Waiting, Label: plural(lost, "attempt", "attempts") + " lost",
-			Meaning: "It was first seen as a retry: earlier attempts did not arrive here, or were rejected.",
+			Tone: ui.Waiting, Label: plural(n.LostAttempts, "attempt", "attempts") + " lost",
+			Meaning: "The numbers of other attempts tell that they were made. They did not arrive here.",
 		})
 	}
 	if n.Test {

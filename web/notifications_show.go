@@ -40,6 +40,7 @@ func (s *Server) showNotification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	n.LostAttempts = min(n.LostAttempts, story.lost()) // what is in quarantine and not explained yet has arrived all the same
 	content, err := s.notificationTab(c, n, story)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (s *Server) showNotification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	badges := notificationBadges(n.Notification, story.lost())
+	badges := notificationBadges(n.Notification)
 	replaced, err := s.store.VerifiedByReplacedKey(c.Request().Context(), []store.ID{n.ID})
 	if err != nil {
 		return err

@@ -81,16 +81,24 @@ const (
 	maxRefusedOpened = 10
 )
 
-// refusedAttempts finds deliveries in quarantine that look like attempts of the notification: they arrived, though nothing proves what they say.
+// refusedAttempts finds deliveries in quarantine that look like attempts of the notification: they arrived, though nothing proves what they say. Those
+// that are not explained yet, or were before this was read of them, are found by their bodies.
 func (s *Server) refusedAttempts(ctx context.Context, n *shown, from, to time.Time) ([]store.Delivery, error) {
+	list, err := s.store.ListRefusedAttempts(ctx, n.ID)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(d store.Delivery) bool {
+		return slices.ContainsFunc(n.deliveries, func(other store.Delivery) bool { return other.RetryNumber == d.RetryNumber })
+	})
 	page, err := s.store.ListRejected(ctx, store.RejectedFilter{SubscriptionID: n.SubscriptionID, From: from, To: to.Add(time.Millisecond), Page: store.Page{Limit: maxRefusedRead}})
 	if err != nil {
 		return nil, err
 	}
-	var list []store.Delivery
 	opened := 0
 	for _, d := range page.Items {
 		known := slices.ContainsFunc(n.deliveries, func(other store.Delivery) bool { return other.RetryNumber == d.RetryNumber })
+		known = known || slices.ContainsFunc(list, func(other store.Delivery) bool { return other.ID == d.ID })
 		if known || d.EventType != n.EventType || opened == maxRefusedOpened {
 			continue
 		}

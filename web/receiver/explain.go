@@ -104,7 +104,7 @@ func (x *explainer) drain(ctx context.Context) error {
 		}
 		for _, d := range list {
 			e := x.explain(d, k)
-			e.ObjectID = x.objectOf(d)
+			e.ObjectID, e.Loose = x.said(d)
 			found[d.ID] = e
 			ids = append(ids, d.ID)
 		}
@@ -233,12 +233,13 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 	return store.Explanation{Rung: string(e.Rung), Detail: withoutCards(e.Detail), Expected: e.Expected}
 }
 
-// objectOf reads what a rejected delivery says it is about, so that it can be searched for; "" where it does not say.
-func (x *explainer) objectOf(d store.Delivery) (id string) {
+// said reads what a rejected delivery says it is about, so that it can be searched for, and what it says in all, by which it is found to look like an
+// attempt of a notification. Both are empty where it cannot be read.
+func (x *explainer) said(d store.Delivery) (object, loose string) {
 	defer func() {
 		if p := recover(); p != nil {
 			x.log.Error("a rejected delivery could not be read", "delivery", d.ID.String(), "panic", fmt.Sprintf("%T", p), "stack", stack())
-			id = ""
+			object, loose = "", ""
 		}
 	}()
 	h := headersOf(d)
@@ -247,10 +248,11 @@ func (x *explainer) objectOf(d store.Delivery) (id string) {
 		n, err = cybs.OpenNotification(h, d.Body, cybs.MLEKeys{Keys: x.endpoints.mleKeysOf(d.OrganizationID, d.SubscriptionID, d.ReceivedAt), AllowOAEP: true})
 	}
 	if err != nil || n == nil || n.Payload == nil {
-		return ""
+		return "", ""
 	}
-	id, _ = summarize(mask.ValidJSON(n.Payload).Text, n.Test)
-	return id
+	object, _ = summarize(mask.ValidJSON(n.Payload).Text, n.Test)
+	_, sum := fingerprints(n)
+	return object, string(sum)
 }
 
 // ownRung is the rung of a reason that is no matter of the signature, "" for the others.

@@ -14,11 +14,10 @@ func TestWhatARejectedDeliveryIsAboutIsReadWhereItCanBe(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"eventType":"tms.networktoken.updated","payload":{"data":{"id":"object-7"}}}`: "object-7",
 		`{"payload":[{"data":{"id":"object-8"}}]}`:                                      "object-8",
-		`{"payload":{"data":{"id":"4111111111111111"}}}`:                                "",
 		`{"payload":`: "", ``: "", `not JSON`: "", `[]`: "", `{"payload":null}`: "",
 	} {
-		got := x.objectOf(store.Delivery{Headers: headers, Body: []byte(body)})
-		if want == "" && got == "4111111111111111" || want != "" && got != want {
+		got, _ := x.said(store.Delivery{Headers: headers, Body: []byte(body)})
+		if want == "" && got != "" || want != "" && got != want {
 			t.Errorf("object of %s is %q, want %q", body, got, want)
 		}
 	}
