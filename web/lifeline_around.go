@@ -30,7 +30,11 @@ func aroundLife(st retryStory, clock ui.Clock) []lifePart {
 		case o.Kind == store.OutageRefused:
 			title = fmt.Sprintf("Switchboard answered %d", cmp.Or(o.Status, http.StatusServiceUnavailable))
 		}
-		add(ui.LifeStep{Title: title, At: o.From, Tone: ui.Bad, Detail: fmt.Sprintf("%s Until %s.", text, until(clock, o.From, o.To))})
+		detail := fmt.Sprintf("%s Until %s.", text, until(clock, o.From, o.To))
+		if l := lossBy(retryPolicyOf(st.policy), o); !l.before.IsZero() && o.To.Sub(o.From) >= leastLossOutage {
+			detail += " By the retry policy " + l.text(o, clock, 0)
+		}
+		add(ui.LifeStep{Title: title, At: o.From, Tone: ui.Bad, Detail: detail})
 	}
 	return parts
 }

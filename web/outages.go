@@ -96,7 +96,7 @@ func healthChecksText(n int64) string {
 // outages are the newest ones of a day, as the overview tells them.
 func (h house) outageLines() []overview.Outage {
 	var lines []overview.Outage
-	for _, o := range h.outages[:min(len(h.outages), shownOutages)] {
+	for i, o := range h.outages[:min(len(h.outages), shownOutages)] {
 		line := overview.Outage{From: o.From, To: o.To, Tone: ui.Waiting}
 		if o.Unexpected || o.Deliveries > 0 {
 			line.Tone = ui.Bad
@@ -106,6 +106,7 @@ func (h house) outageLines() []overview.Outage {
 			line.Text += " Subscription: " + h.scope.subscriptionName(o.SubscriptionID) + "."
 		}
 		line.Took = lengthText(o.To.Sub(o.From))
+		line.Lost = h.losses[i]
 		lines = append(lines, line)
 	}
 	return lines

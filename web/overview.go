@@ -50,6 +50,7 @@ type house struct {
 	recent        []store.Notification
 	keys          []store.SignatureKey
 	outages       []store.Outage
+	losses        [][]string // what each of the shown outages costs
 	ungrouped     []store.Ungrouped
 	counted       int64 // rejected deliveries of a day that were only counted
 	schema        int64
@@ -121,10 +122,10 @@ func (s *Server) readHouse(c echo.Context, r chartRange) (house, error) {
 	if h.buckets, err = s.store.Traffic(ctx, store.TrafficFilter{Organizations: ids, From: h.now.Add(-r.length).Truncate(r.step), Step: r.step}); err != nil {
 		return h, err
 	}
-	return s.readHouseRest(ctx, h, ids)
+	return s.readHouseRest(ctx, h, ids, s.clock(c))
 }
 
-func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64) (house, error) {
+func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64, clock ui.Clock) (house, error) {
 	page, err := s.store.ListNotifications(ctx, store.NotificationFilter{Organizations: ids, Page: store.Page{Limit: shownNotifications}})
 	if err != nil {
 		return h, err
@@ -141,6 +142,13 @@ func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64) (house
 	}
 	if h.counted, err = s.store.RejectedUnstored(ctx, store.RejectedFilter{Organizations: ids, From: h.now.Add(-24 * time.Hour)}); err != nil {
 		return h, err
+	}
+	for _, o := range h.outages[:min(len(h.outages), shownOutages)] {
+		lines, err := s.lossLines(ctx, o, h.subscriptions, clock)
+		if err != nil {
+			return h, err
+		}
+		h.losses = append(h.losses, lines)
 	}
 	h.schema, err = s.store.SchemaVersion(ctx)
 	return h, err

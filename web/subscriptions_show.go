@@ -76,7 +76,11 @@ func (s *Server) renderSubscription(c echo.Context, status int, v store.Subscrip
 	if err != nil {
 		return err
 	}
-	show := subscriptions.Show{State: state, Notices: append(notices, offered...), Stream: s.liveURL(c)}
+	lost, err := s.lossNotices(c, v)
+	if err != nil {
+		return err
+	}
+	show := subscriptions.Show{State: state, Notices: append(append(notices, lost...), offered...), Stream: s.liveURL(c)}
 	switch tab {
 	case tabConfiguration:
 		show.Configuration, err = s.configurationOf(ctx, v, o)

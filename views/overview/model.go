@@ -71,6 +71,8 @@ type Outage struct {
 	From, To   time.Time
 	// Took is its length; empty for less than a second.
 	Took string
+	// Lost says what is lost of each subscription, and of which nothing is.
+	Lost []string
 }
 
 // Ungrouped says that deliveries could not be made into notifications, and leads to them.
