@@ -55,8 +55,10 @@ type Delivery struct {
 	BodyBytes       int
 	Duplicates      int
 	LastDuplicateAt time.Time
-	Explanation     Explanation  // zero: verified, or not explained yet
-	RetryPolicy     *RetryPolicy // of its subscription at that time; only set by GroupNext, for what was not answered 200
+	// DuplicateAnswered is what the last duplicate was answered; 0: not known.
+	DuplicateAnswered int
+	Explanation       Explanation  // zero: verified, or not explained yet
+	RetryPolicy       *RetryPolicy // of its subscription at that time; only set by GroupNext, for what was not answered 200
 }
 
 // digest tells equal requests apart: for verified deliveries the body alone; a rejected one must not stand in the way of a later verified one of
@@ -154,11 +156,12 @@ type Duplicate struct {
 	digest     []byte
 	id         ID
 	receivedAt time.Time
+	answered   int
 }
 
 // NewDuplicate keeps what CountDuplicates needs of a delivery that InsertDeliveries did not store; its body is let go.
 func NewDuplicate(d *Delivery) Duplicate {
-	return Duplicate{d.EndpointID, d.digest(), d.ID, d.ReceivedAt}
+	return Duplicate{d.EndpointID, d.digest(), d.ID, d.ReceivedAt, d.Answered}
 }
 
 // CountDuplicates adds to the deliveries that others were equal to how many there were and when the last one came. It leaves out what finds itself
@@ -167,23 +170,33 @@ func NewDuplicate(d *Delivery) Duplicate {
 func (s *Store) CountDuplicates(ctx context.Context, duplicates []Duplicate) error {
 	_, err := s.pool.Exec(ctx, `
 		WITH again AS (
-			SELECT k.delivery_id AS id, count(*) AS times, max(t.received_at) AS last FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::timestamptz[]) AS t (endpoint_id, digest, id, received_at)
+			SELECT k.delivery_id AS id, count(*) AS times, max(t.received_at) AS last,
+				(array_agg(t.answered ORDER BY t.received_at DESC))[1] AS answered, bool_or(t.answered = 200) AS taken
+			FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::smallint[]) AS t (endpoint_id, digest, id, received_at, answered)
 			JOIN delivery_digests k USING (endpoint_id, digest) WHERE k.delivery_id <> t.id GROUP BY 1
 		), locked AS (
 			SELECT d.id FROM deliveries d WHERE d.id IN (SELECT id FROM again) ORDER BY d.id FOR NO KEY UPDATE
+		), delivered AS (
+			-- A delivery that was released came again and was answered 200 now: Cybersource is done with its notification.
+			UPDATE notifications n SET state = 'delivered', due_at = NULL, next_attempt_at = NULL, overdue_at = NULL, gives_up_at = NULL
+			FROM again JOIN deliveries d ON d.id = again.id WHERE again.taken AND d.verdict = 'verified' AND d.answered <> 200 AND n.id = d.notification_id AND n.state <> 'delivered'
+			RETURNING n.organization_id
+		), told AS (
+			SELECT pg_notify('`+liveChannel+`', '`+string(TopicNotifications)+`:' || organization_id) FROM (SELECT DISTINCT organization_id FROM delivered) o
 		)
-		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = greatest(d.last_duplicate_at, again.last)
-		FROM again JOIN locked USING (id) WHERE d.id = again.id`,
+		UPDATE deliveries d SET duplicates = d.duplicates + again.times, last_duplicate_at = greatest(d.last_duplicate_at, again.last), duplicate_answered = again.answered
+		FROM again JOIN locked USING (id) WHERE d.id = again.id AND (SELECT count(*) FROM told) IS NOT NULL`,
 		column(duplicates, func(d Duplicate) int64 { return d.endpointID }),
 		column(duplicates, func(d Duplicate) []byte { return d.digest }),
 		column(duplicates, func(d Duplicate) ID { return d.id }),
-		column(duplicates, func(d Duplicate) time.Time { return d.receivedAt }))
+		column(duplicates, func(d Duplicate) time.Time { return d.receivedAt }),
+		column(duplicates, func(d Duplicate) int { return d.answered }))
 	return mapError(fmt.Sprintf("count %d duplicates", len(duplicates)), err)
 }
 
 const deliverySelect = `id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
 	verdict, reason, reason_detail, key_id, variant, envelope_signed, coalesce(signed_at, 'epoch'), answered, answer_micros, source, tls, headers, body_sha256, body_bytes,
-	duplicates, coalesce(last_duplicate_at, 'epoch'), explain_rung, explain_detail, explain_expected`
+	duplicates, coalesce(last_duplicate_at, 'epoch'), explain_rung, explain_detail, explain_expected, duplicate_answered`
 
 func scanDelivery(row pgx.CollectableRow) (Delivery, error) {
 	var d Delivery
@@ -214,7 +227,7 @@ func (d *Delivery) scan(row pgx.CollectableRow, more ...any) error {
 	err := row.Scan(append([]any{
 		&d.ID, &d.ReceivedAt, &d.EndpointID, &d.SubscriptionID, &d.OrganizationID, &d.NotificationID, &d.ProductID, &d.EventType, &d.WebhookID, &d.TraceID, &d.RequestType, &d.RetryNumber, &d.EventDate,
 		&d.Verdict, &d.Reason, &d.ReasonDetail, &d.KeyID, &d.Variant, &d.EnvelopeSigned, &d.SignedAt, &d.Answered, &micros, &source, &d.TLS, &d.Headers, &sum, &d.BodyBytes,
-		&d.Duplicates, &d.LastDuplicateAt, &d.Explanation.Rung, &d.Explanation.Detail, &d.Explanation.Expected,
+		&d.Duplicates, &d.LastDuplicateAt, &d.Explanation.Rung, &d.Explanation.Detail, &d.Explanation.Expected, &d.DuplicateAnswered,
 	}, more...)...)
 	d.AnswerTime = time.Duration(micros) * time.Microsecond
 	d.SignedAt, d.LastDuplicateAt = epochIsZero(d.SignedAt), epochIsZero(d.LastDuplicateAt)

@@ -445,3 +445,33 @@ func TestWhatAChangedPolicyMayHealIsCountedUntilItIsJudged(t *testing.T) {
 	q.judgeAll(t, q.ask(t).ID, 10)
 	mayPass()
 }
+
+// A delivery that was released and comes again byte for byte is answered 200: Cybersource does not send it again, so nothing is expected any more.
+func TestARepeatedReleasedDeliveryEndsTheRetriesOfItsNotification(t *testing.T) {
+	t.Parallel()
+	q := newQuarantine(t)
+	first := q.at(monday, rejected("key_unknown"), withKey("later"), event("event-0", 0), func(d *store.Delivery) { d.Answered = 401 })
+	insert(t, q.store, first)
+	j := q.judgeAll(t, q.ask(t).ID, 10)
+	q.release(t, j.ID, judge)
+	group(t, q.store, describe)
+	again := q.at(monday.Add(time.Minute), event("event-0", 0))
+	again.Body = first.Body
+	results, err := q.store.InsertDeliveries(t.Context(), 1, []*store.Delivery{again})
+	if err != nil || results[0].Stored {
+		t.Fatalf("the same bytes are stored again: %+v, %v", results, err)
+	}
+	if n, err := q.store.GetNotification(t.Context(), first.ID); err != nil || n.State == store.StateDelivered {
+		t.Fatalf("before: %+v, %v", n.State, err)
+	}
+	if err := q.store.CountDuplicates(t.Context(), []store.Duplicate{store.NewDuplicate(again)}); err != nil {
+		t.Fatal(err)
+	}
+	n, err := q.store.GetNotification(t.Context(), first.ID)
+	if err != nil || n.State != store.StateDelivered || !n.Next.At.IsZero() {
+		t.Errorf("after: state %q, next %s, %v; want delivered and nothing expected", n.State, n.Next.At, err)
+	}
+	if d, err := q.store.GetDelivery(t.Context(), first.ID); err != nil || d.DuplicateAnswered != 200 || d.Answered != 401 {
+		t.Errorf("answers %d and %d, %v; want 401 and 200", d.Answered, d.DuplicateAnswered, err)
+	}
+}

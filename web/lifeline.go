@@ -19,17 +19,32 @@ type lifePart struct {
 
 // lifeLine tells what happened to a notification, from its event to its last delivery and what is expected next, by what is stored and nothing else.
 func (n *shown) lifeLine(st retryStory, clock ui.Clock) []ui.LifeStep {
-	parts := append(n.lifeOfAttempts(st), aroundLife(st, clock)...)
-	parts = append(parts, n.lifeToCome(st)...)
-	slices.SortStableFunc(parts, func(a, b lifePart) int { return a.at.Compare(b.at) })
-	steps := occurred(n.EventDate, n.ReceivedAt)
+	parts := []lifePart{{steps: occurred(n.EventDate, n.ReceivedAt)}}
+	parts = append(parts, n.lifeOfAttempts(st)...)
+	parts = append(parts, aroundLife(st, clock)...)
+	return inOrder(append(parts, n.lifeToCome(st)...))
+}
+
+// inOrder puts steps in the order of their times. One without a time follows the one before it in its part.
+func inOrder(parts []lifePart) []ui.LifeStep {
+	var single []lifePart
 	for _, p := range parts {
-		steps = append(steps, p.steps...)
+		at := p.at
+		for _, step := range p.steps {
+			if !step.At.IsZero() {
+				at = step.At
+			}
+			single = append(single, lifePart{at, []ui.LifeStep{step}})
+		}
+	}
+	slices.SortStableFunc(single, func(a, b lifePart) int { return a.at.Compare(b.at) })
+	steps := make([]ui.LifeStep, len(single))
+	for i, p := range single {
+		steps[i] = p.steps[0]
 	}
 	return steps
 }
 
-// occurred is left without a time where the event date is none, or cannot be right: a wrong time would stand in the wrong place.
 func occurred(eventDate string, arrived time.Time) []ui.LifeStep {
 	if eventDate == "" {
 		return nil
@@ -52,10 +67,13 @@ func (n *shown) lifeOfAttempts(st retryStory) []lifePart {
 		if missing := lostAttempts(next, d.RetryNumber); missing != "" {
 			// Told where it was due, but before the attempt that proves it.
 			at := st.due(next)
+			if event := eventTime(n.EventDate); at.Before(event) {
+				at = event // nothing is sent before it happened
+			}
 			if at.IsZero() || !at.Before(d.ReceivedAt) {
 				at = d.ReceivedAt.Add(-time.Nanosecond)
 			}
-			parts = append(parts, lifePart{at, []ui.LifeStep{{Title: missing + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("%s says so by its number.", attemptName(d))}}})
+			parts = append(parts, lifePart{at, []ui.LifeStep{{Title: missing + " lost", Tone: ui.Waiting, Detail: fmt.Sprintf("%s says so by its number.%s", attemptName(d), st.whyLost(next, d.RetryNumber))}}})
 		}
 		next = max(next, d.RetryNumber+1)
 		parts = append(parts, lifePart{d.ReceivedAt, n.lifeOfAttempt(d)})
@@ -180,10 +198,18 @@ func duplicates(d store.Delivery) []ui.LifeStep {
 	if d.Duplicates == 0 {
 		return nil
 	}
-	return []ui.LifeStep{{
-		Title: "Same request again, " + plural(d.Duplicates, "time", "times"), At: d.LastDuplicateAt,
-		Detail: "Byte for byte; answered 200 and counted, stored once.",
-	}}
+	detail := "Byte for byte; counted, stored once."
+	switch {
+	case d.DuplicateAnswered != 0 && d.Duplicates > 1:
+		detail = "Byte for byte; the last was answered " + answerText(d.DuplicateAnswered) + ". Counted, stored once."
+	case d.DuplicateAnswered != 0:
+		detail = "Byte for byte; answered " + answerText(d.DuplicateAnswered) + " and counted, stored once."
+	}
+	at := d.LastDuplicateAt
+	if at.Before(d.ReceivedAt.Add(d.AnswerTime)) {
+		at = time.Time{} // it came while the first was being answered
+	}
+	return []ui.LifeStep{{Title: "Same request again, " + plural(d.Duplicates, "time", "times"), At: at, Detail: detail}}
 }
 
 func lowerName(d store.Delivery) string {

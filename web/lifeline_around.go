@@ -43,19 +43,24 @@ func aroundLife(st retryStory, clock ui.Clock) []lifePart {
 func statusSteps(periods []store.StatusPeriod) []ui.LifeStep {
 	const heard = "As Cybersource told us when we asked."
 	var steps []ui.LifeStep
-	sends := true // what went before the first period is of no interest
+	sends, sent := true, false // what went before the first period is of no interest
 	for _, p := range periods {
 		switch {
 		case p.Status == store.StatusCreating: // a word of ours
 			continue
 		case sendsNow(p.Status) && !sends:
-			steps = append(steps, ui.LifeStep{Title: "Subscription active again", At: p.From, Tone: ui.Good, Detail: heard})
+			title := "Subscription active"
+			if sent {
+				title += " again"
+			}
+			steps = append(steps, ui.LifeStep{Title: title, At: p.From, Tone: ui.Good, Detail: heard})
 		case p.Status == store.StatusSuspended:
 			steps = append(steps, ui.LifeStep{Title: "Subscription suspended", At: p.From, Tone: ui.Waiting, Detail: "Cybersource holds what it has to send until the health check answers 200 again. " + heard})
 		case !sendsNow(p.Status):
 			steps = append(steps, ui.LifeStep{Title: "Subscription " + string(ui.StatusFrom(string(p.Status))), At: p.From, Tone: ui.Waiting, Detail: heard})
 		}
 		sends = sendsNow(p.Status)
+		sent = sent || sends || p.Status == store.StatusSuspended // only what was active is suspended
 	}
 	return steps
 }

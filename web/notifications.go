@@ -199,7 +199,7 @@ func notificationBadges(n store.Notification) []notifications.Badge {
 	if n.LostAttempts > 0 {
 		badges = append(badges, notifications.Badge{
 			Tone: ui.Waiting, Label: plural(n.LostAttempts, "attempt", "attempts") + " lost",
-			Meaning: "The numbers of other attempts tell that they were made. They did not arrive here.",
+			Meaning: "The numbers of other attempts tell that they were made. They are not stored here: they did not arrive, or were answered 503.",
 		})
 	}
 	if n.Test {

@@ -65,6 +65,9 @@ func (n *shown) stateSentence(st retryStory, clock ui.Clock) string {
 		}
 		return fmt.Sprintf("The subscription is suspended%s: Cybersource holds what it has to send, and sends it when the health check answers 200 again. Its content is here already.", since)
 	case store.StateExhausted:
+		if n.Test {
+			return "It is a test, which Cybersource sends once. It was not answered 200; its content is here all the same."
+		}
 		if n.Next.At.IsZero() {
 			return "Its last retry was not answered 200, so Cybersource has given it up. Its content is here all the same; nothing more will come by itself."
 		}
@@ -176,7 +179,7 @@ func (n *shown) withMissing(rows []deliveries.Attempt, st retryStory) []deliveri
 	next := 0
 	for _, d := range st.attempts {
 		for number := next; number < d.RetryNumber && number-next < most; number++ {
-			all = append(all, deliveries.Attempt{Missing: true, Name: attemptNumber(number), Answered: "Never arrived", DueAt: st.due(number)})
+			all = append(all, deliveries.Attempt{Missing: true, Name: attemptNumber(number), Answered: st.missingAnswer(number), DueAt: st.due(number)})
 		}
 		next = max(next, d.RetryNumber+1)
 		i := slices.IndexFunc(rows, func(r deliveries.Attempt) bool { return r.ID == d.ID.String() })

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -226,7 +227,11 @@ func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (te
 func (n *shown) attemptRows(clock ui.Clock, st retryStory) deliveries.Attempts {
 	a := deliveries.Attempts{Clock: clock}
 	if missing := st.missing(); missing != "" {
-		a.Lost = missing + " never arrived here. Cybersource keeps no list of attempts; the number of a later one is the evidence."
+		where := " never arrived here."
+		if slices.ContainsFunc(st.outages, func(o store.Outage) bool { return o.Kind == store.OutageRefused && o.Deliveries > 0 }) {
+			where = " not stored here: lost on the way, or answered 503."
+		}
+		a.Lost = missing + where + " Cybersource keeps no list of attempts; the number of a later one is the evidence."
 	}
 	for _, d := range n.deliveries {
 		row := deliveryAttempt(d)

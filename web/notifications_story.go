@@ -166,6 +166,47 @@ func (st retryStory) due(number int) time.Time {
 	return st.first.Add(st.schedule[number-1])
 }
 
+// outageAt finds the outage in which an attempt was due; a retry comes a little late.
+func (st retryStory) outageAt(number int) (store.Outage, bool) {
+	due := st.due(number)
+	if due.IsZero() {
+		return store.Outage{}, false
+	}
+	i := slices.IndexFunc(st.outages, func(o store.Outage) bool {
+		return (o.Kind == store.OutageAbsent || o.Deliveries > 0) && !due.Before(o.From.Add(-time.Minute)) && !due.After(o.To.Add(time.Minute))
+	})
+	if i < 0 {
+		return store.Outage{}, false
+	}
+	return st.outages[i], true
+}
+
+// whyLost says of attempts that are missing, from one number to before another, what was wrong here when they were due.
+func (st retryStory) whyLost(from, before int) string {
+	for number := from; number < before && number-from < maxScheduleDrawn; number++ {
+		o, ok := st.outageAt(number)
+		switch {
+		case ok && o.Kind == store.OutageRefused:
+			return " Switchboard answered 503 about that time, and keeps nothing of what it answers 503."
+		case ok:
+			return " Switchboard was not running at that time."
+		}
+	}
+	return ""
+}
+
+// missingAnswer is what is known of the answer to an attempt that is missing.
+func (st retryStory) missingAnswer(number int) string {
+	o, ok := st.outageAt(number)
+	switch {
+	case ok && o.Kind == store.OutageRefused:
+		return "Not stored; 503 was answered about then"
+	case ok:
+		return "Never arrived: Switchboard was not running"
+	}
+	return "Never arrived"
+}
+
 // suspended is the suspension that lasts; its From is zero when there is none.
 func (st retryStory) suspended() store.StatusPeriod {
 	if len(st.periods) > 0 {

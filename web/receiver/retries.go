@@ -63,6 +63,10 @@ func (g *grouper) policy(d store.Delivery) store.RetryPolicy {
 
 // expect says how a delivery goes on: what was answered 200 does not, and of anything else the next retry is expected.
 func (g *grouper) expect(described *store.Description, d store.Delivery) {
+	if described.Test {
+		described.Retries, described.Next = 0, store.NextAttempt{}
+		return // a test is sent once, whatever it is answered
+	}
 	policy := g.policy(d)
 	described.Retries = g.plans.of(policy).retries
 	if d.Answered == http.StatusOK {
