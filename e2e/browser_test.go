@@ -19,14 +19,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// stepTimeout bounds one step in the browser: generous, because two cores may serve browser, server and database.
-const stepTimeout = 30 * time.Second
-
 // browser is one tab of a Chromium with a profile of its own. Whatever a page reports as an error fails the test.
 type browser struct {
 	tb   testing.TB
 	ctx  context.Context //nolint:containedctx // chromedp keeps the tab in it
 	base string
+	// patience sees whatever the page does: requests, answers, new documents.
+	patience patience
 
 	mu       sync.Mutex
 	expected []string
@@ -71,6 +70,7 @@ func chromiumPath() (string, error) {
 
 // hear fails the test on console errors, uncaught exceptions and reports of the content security policy.
 func (b *browser) hear(event any) {
+	b.patience.progress()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		text := e.ExceptionDetails.Text
@@ -109,28 +109,28 @@ func (b *browser) expect(part string) {
 
 func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	ctx, cancel := b.patience.wait(b.ctx, quietLimit)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.tb.Fatalf("%s: %v\n%s", what, err, b.whereabouts())
+		b.tb.Fatalf("%s: %v (%v)\n%s", what, err, context.Cause(ctx), b.whereabouts())
 	}
 }
 
 // get runs one step that returns a value.
 func get[T any](b *browser, what string, step chromedp.Action[T]) T {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	ctx, cancel := b.patience.wait(b.ctx, quietLimit)
 	defer cancel()
 	value, err := chromedp.Run(ctx, step)
 	if err != nil {
-		b.tb.Fatalf("%s: %v\n%s", what, err, b.whereabouts())
+		b.tb.Fatalf("%s: %v (%v)\n%s", what, err, context.Cause(ctx), b.whereabouts())
 	}
 	return value
 }
 
 // whereabouts tells what the page shows, for the message of a failed step.
 func (b *browser) whereabouts() string {
-	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.title + "\n" + (document.querySelector("main") || document.body).innerText.slice(0, 1500)`))
 	if err != nil {
@@ -159,7 +159,7 @@ func (b *browser) signIn() {
 // openUntil opens a page again and again until it has an element with the test id: what was sent just now may still be on its way.
 func (b *browser) openUntil(path, id string) {
 	b.tb.Helper()
-	eventually(b.tb, stepTimeout, id+" on "+path, func() error {
+	eventually(b.tb, quietLimit, id+" on "+path, func() error {
 		b.open(path)
 		nodes := get(b, "look for "+id, chromedp.Nodes(chromedp.CSSAll(testID(id)), chromedp.AtLeast(0)))
 		if len(nodes) == 0 {

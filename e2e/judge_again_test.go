@@ -63,7 +63,7 @@ func TestRejectedDeliveriesAreJudgedAgainAndReleased(t *testing.T) {
 				b.sendEvent("tms.networktoken.updated", "wrong-content-type")
 			}
 			b.sendEvent("tms.networktoken.updated", "unknown-key")
-			eventually(t, 20*time.Second, "four rejected deliveries", func() error {
+			eventually(t, quietLimit, "four rejected deliveries", func() error {
 				var n int
 				if err := db.QueryRow(t.Context(), "SELECT count(*) FROM deliveries WHERE reason = 'key_unknown'").Scan(&n); err != nil || n != 4 {
 					return fmt.Errorf("%d are there, %w", n, err)

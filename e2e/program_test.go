@@ -84,7 +84,7 @@ func (p *program) start(tb testing.TB) {
 		}
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			return fmt.Errorf("after %d bytes of output: %w", len(p.output.String()), err)
 		}
 		return json.Unmarshal(content, &p.addresses)
 	})
@@ -99,8 +99,8 @@ func (p *program) stop(tb testing.TB) {
 	}
 	select {
 	case <-p.exited:
-	case <-time.After(30 * time.Second):
-		tb.Errorf("server still runs 30 s after SIGTERM:\n%s", p.output)
+	case <-time.After(2 * time.Minute): // 30 s are what it takes itself
+		tb.Errorf("server still runs two minutes after SIGTERM:\n%s", p.output)
 		p.kill(tb)
 		return
 	}
@@ -118,22 +118,29 @@ func (p *program) kill(tb testing.TB) {
 	<-p.exited
 }
 
-// eventually calls check until it returns nil, and fails the test with its last error when that takes too long.
+// eventually calls check until it returns nil, and fails the test with its last error when that has said the same for limit: another
+// error is progress.
 func eventually(tb testing.TB, limit time.Duration, what string, check func() error) {
 	tb.Helper()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
+	var p patience
+	ctx, cancel := p.wait(context.WithoutCancel(tb.Context()), limit)
+	defer cancel()
 	pause := time.NewTicker(50 * time.Millisecond)
 	defer pause.Stop()
+	said := ""
 	for {
 		err := check()
 		if err == nil {
 			return
 		}
+		if err.Error() != said {
+			said = err.Error()
+			p.progress()
+		}
 		select {
 		case <-pause.C:
-		case <-deadline.C:
-			tb.Fatalf("waited %v for %s: %v", limit, what, err)
+		case <-ctx.Done():
+			tb.Fatalf("waited for %s: %v: %v", what, context.Cause(ctx), err)
 		}
 	}
 }

@@ -53,8 +53,8 @@ func (e *events) next() string {
 	select {
 	case line := <-e.text:
 		return line
-	case <-time.After(20 * time.Second):
-		e.t.Fatal("nothing came for 20 s")
+	case <-time.After(2 * time.Minute):
+		e.t.Fatal("nothing came for two minutes")
 		return ""
 	}
 }

@@ -189,7 +189,7 @@ func newHouse(t *testing.T, events []string, options ...webtest.Option) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := r.Stop(ctx); err != nil {
 			t.Errorf("stop receiver: %v", err)
@@ -220,7 +220,7 @@ func (h *house) emit(fault sandbox.Fault) {
 // await asks cond again whenever the database tells of a change, until it holds.
 func (h *house) await(what string, cond func() bool) {
 	h.tb.Helper()
-	ctx, cancel := context.WithTimeout(h.tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.tb.Context(), 2*time.Minute)
 	defer cancel()
 	held := false
 	check := func() {

@@ -49,7 +49,7 @@ func newCourt(t *testing.T, options ...webtest.Option) *court {
 	ct.door = httptest.NewServer(r.Handler())
 	t.Cleanup(func() {
 		ct.door.Close()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := r.Stop(ctx); err != nil {
 			t.Errorf("stop receiver: %v", err)

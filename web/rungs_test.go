@@ -108,11 +108,11 @@ func TestTheLadderSaysWhatWasRuledOutAndWhatWasNotTried(t *testing.T) {
 		steps int
 		says  string
 	}{
-		cybs.RungSignatureAbsent: {2, "19 steps more"},
+		cybs.RungSignatureAbsent: {2, "20 steps more"},
 		cybs.RungKeyUnknown:      {6, "nobody else who is stored here has this key"},
 		cybs.RungKeyOfAnotherEnv: {6, "the environment is another one already"},
-		cybs.RungTooOld:          {9, "the key belongs to this endpoint's organization"},
-		cybs.RungNoExplanation:   {21, "the signature does not fit what came, under the key it names"},
+		cybs.RungTooOld:          {10, "the key belongs to this endpoint's organization"},
+		cybs.RungNoExplanation:   {22, "the signature does not fit what came, under the key it names"},
 	} {
 		d := a.delivery(time.Now(), `{"rung":"`+string(code)+`"}`, rejectedFor(receiver.ReasonSignatureMismatch))
 		a.keep(d)

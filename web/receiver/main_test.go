@@ -43,7 +43,7 @@ const (
 	organization = "acme"
 	webhookID    = "11111111-2222-3333-4444-555555555555"
 	eventType    = "tms.networktoken.updated"
-	patience     = 30 * time.Second
+	patience     = 2 * time.Minute
 )
 
 // door is a started receiver with one subscription behind a real HTTP server.
