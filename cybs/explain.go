@@ -228,7 +228,10 @@ func (c *climb) try(step change, part signedPart, mac *signedBytes) (Variant, st
 	if !c.spend(4 * len(part.bytes)) { // what making the forms costs
 		return "", "", false
 	}
-	for _, f := range step.forms(part.bytes) {
+	for f := range step.forms(part.bytes) {
+		if !c.spend(len(f.bytes)) { // what making it cost
+			return "", "", false
+		}
 		if c.fits(mac, f.bytes) {
 			return part.variant, f.detail, true
 		}
