@@ -304,12 +304,40 @@ func adviceOf(d store.Delivery) deliveries.Advice {
 	if d.Explanation.Rung == "" {
 		return deliveries.Advice{Reason: r.text, Code: d.Reason, Happened: readable(d.ReasonDetail), Meaning: r.meaning, Next: r.next}
 	}
+	if isPolicyMatter(d) {
+		// The receiver itself found it: its reason says more than the step that it belongs to.
+		return deliveries.Advice{Reason: r.text, Code: d.Reason, Rung: d.Explanation.Rung, Happened: readable(d.ReasonDetail), Meaning: r.meaning, Next: nextOf(d, r)}
+	}
 	why := rungOf(d.Explanation.Rung)
 	a := deliveries.Advice{Reason: why.text, Code: d.Reason, Rung: why.code, Happened: readable(d.ReasonDetail), Meaning: why.meaning, Next: why.next}
 	if detail := readable(d.Explanation.Detail); detail != "" && detail != a.Happened {
 		a.Meaning += " " + detail
 	}
+	if d.Reason == reasonMismatch && explains(d.Explanation.Rung) {
+		a.Happened = "" // what was guessed before the cause was found
+	}
 	return a
+}
+
+// reasonMismatch is the receiver's reason that only says what did not fit.
+const reasonMismatch = "signature_mismatch"
+
+// explains reports whether an explanation names a cause.
+func explains(code string) bool {
+	return code != "not-walked" && code != string(cybs.RungNoExplanation) && code != string(cybs.RungStoppedAtItsLimit)
+}
+
+// nextOf is the advice for a reason, with what is known of the event type.
+func nextOf(d store.Delivery, r reason) []string {
+	if r.code != "mle_missing" || d.ProductID == "" || isEncrypted(cybs.Product{ID: d.ProductID}, cybs.EventType{}) {
+		return r.next
+	}
+	return []string{
+		"Edit the subscription and set encryption to “As the event types need”: Cybersource does not encrypt event types of " + productName(d.ProductID) +
+			", unless its list for the organization says so. What is encrypted is opened all the same.",
+		"Then judge this delivery again: it passes, and can be released.",
+		"If Cybersource says that it encrypts " + orWord(d.EventType, "this event type") + " for you, look whether the encryption certificate on the subscription’s page is registered there.",
+	}
 }
 
 // sourceNote says whether a delivery came from an address that Cybersource has published.

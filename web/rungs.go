@@ -199,7 +199,17 @@ func whyText(d store.Delivery) string {
 	if d.Explanation.Rung == "" {
 		return reasonOf(d.Reason).text
 	}
+	if isPolicyMatter(d) {
+		return reasonOf(d.Reason).text
+	}
 	return rungOf(d.Explanation.Rung).text
+}
+
+// isPolicyMatter reports whether an explanation is the receiver's own finding, which its reason words more exactly.
+func isPolicyMatter(d store.Delivery) bool {
+	step := reasonOf(d.Reason).step
+	return slices.Contains([]string{"envelope-mismatch", "source", "client-certificate", "token", "encryption"}, d.Explanation.Rung) &&
+		(step == stepWayIn || step == stepEncryption || step == stepEnvelope)
 }
 
 func (f *filters) rungSelect() ui.Field {

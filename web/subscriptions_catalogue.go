@@ -87,6 +87,26 @@ func (k catalogue) encrypted(products []store.SubscribedProduct) []string {
 	return list
 }
 
+// plain are those of the chosen event types that Cybersource never encrypts.
+func (k catalogue) plain(products []store.SubscribedProduct) []string {
+	var list []string
+	for _, value := range choices(products) {
+		if p, e, ok := k.offered(value); ok && !isEncrypted(p, e) {
+			list = append(list, e.Name)
+		}
+	}
+	return list
+}
+
+// listText names the first few of a list.
+func listText(names []string) string {
+	const most = 6
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
 // offered finds a choice in the catalogue.
 func (k catalogue) offered(value string) (p cybs.Product, e cybs.EventType, ok bool) {
 	for _, p := range k.products {

@@ -95,6 +95,9 @@ func (s *Server) readSubscription(ctx context.Context, f *form, st formState) (s
 		v.Products = products
 	}
 	given := s.readSecurity(f, &v, assertions)
+	if plain := st.catalogue.plain(v.Products); v.Policy.Encrypted && len(plain) > 0 && len(plain) == len(choices(v.Products)) {
+		f.fail(subscriptions.FieldEncryption, "Cybersource does not encrypt "+listText(plain)+", so every delivery would be rejected. Choose “As the event types need”.")
+	}
 	if !st.namesIssuers && !sameIssuer(v, st.editing) {
 		f.fail(subscriptions.FieldTokenServer, "A token issuer of your own is an administrator’s to enter or change, since this server asks it for its keys. Ask an administrator.")
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -126,6 +127,12 @@ func (s *Server) assertionFields(st formState, f *subscriptions.Security, assert
 	f.AssertionAudience = text(subscriptions.FieldAssertionAudience, "Audience (aud)", d.assertionAudience, "Whom the assertion is for. With Switchboard, leave it empty: it is the token URL.", false)
 	f.AssertionClient = text(subscriptions.FieldAssertionClient, "Client id (iss and sub)", d.assertionClient, "With Switchboard, leave it empty to have one made.", false)
 	f.AssertionKey = text(subscriptions.FieldAssertionKey, "Key id (kid)", d.assertionKey, "The id of the P12 certificate (“REST – Certificate”) in the Business Center, which Cybersource needs for this policy.", true)
+	if ids := assertionKeyIDs(assertions, s.now()); len(ids) > 0 {
+		f.AssertionKey.Hint += " Known here: " + listText(ids) + "."
+		if f.AssertionKey.Value == "" {
+			f.AssertionKey.Value = ids[0]
+		}
+	}
 	f.AssertionScope = text(subscriptions.FieldAssertionScope, "Scope", d.assertionScope, "What Cybersource asks for. It must be named.", true)
 	f.AssertionCertificate = ui.Field{
 		Name: subscriptions.FieldAssertionCertificate, Label: "Certificate that assertions are checked with", Value: d.assertionCertificate, Rows: 4, Mono: true,
@@ -141,6 +148,17 @@ func (s *Server) assertionFields(st formState, f *subscriptions.Security, assert
 	if counting > 0 {
 		f.AssertionCertificate.Hint = fmt.Sprintf("The organization has %s that counts for this key id. Paste another one only to add it. PEM, without any private key.", countOf(counting, "certificate", "certificates"))
 	}
+}
+
+// assertionKeyIDs are the key ids of the certificates that count, the newest first.
+func assertionKeyIDs(assertions []store.AssertionCertificate, now time.Time) []string {
+	var ids []string
+	for _, c := range slices.SortedFunc(slices.Values(assertions), func(a, b store.AssertionCertificate) int { return b.CreatedAt.Compare(a.CreatedAt) }) {
+		if c.KeyID != "" && checksAssertions(c, c.KeyID, now) && !slices.Contains(ids, c.KeyID) {
+			ids = append(ids, c.KeyID)
+		}
+	}
+	return ids
 }
 
 func countOf(n int, one, many string) string {
@@ -202,15 +220,15 @@ func encryptionWarning(st formState) string {
 	if st.draft.security.encryption != subscriptions.EncryptionAlways {
 		return ""
 	}
-	plain := 0
+	var plain []string
 	for _, value := range st.draft.events {
 		if p, e, ok := st.catalogue.offered(value); ok && !isEncrypted(p, e) {
-			plain++
+			plain = append(plain, e.Name)
 		}
 	}
-	if plain == 0 {
+	if len(plain) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("As far as Cybersource says, %s of those chosen comes plain: all deliveries of it would be rejected. Give encrypted event types a subscription of their own, or choose “As the event types need”.",
-		countOf(plain, "event type", "event types"))
+	return fmt.Sprintf("As far as Cybersource says, %s of those chosen comes plain (%s): all deliveries of it would be rejected. Give encrypted event types a subscription of their own, or choose “As the event types need”.",
+		countOf(len(plain), "event type", "event types"), listText(plain))
 }
