@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -83,23 +82,36 @@ func (s *Server) visibleDelivery(c echo.Context, id store.ID) (store.Delivery, e
 	return d, nil
 }
 
-// downloadBody sends a body as a file: masked, and as text that no browser takes for a page.
+// downloadBody sends a body as a file: opened where it came encrypted, masked, and as text that no browser takes for a page.
 func (s *Server) downloadBody(c echo.Context) error {
 	id, err := storeID(c)
 	if err != nil {
 		return err
 	}
-	if _, err := s.visibleDelivery(c, id); err != nil {
-		return err
-	}
-	body, err := s.store.DeliveryBody(c.Request().Context(), id)
-	if errors.Is(err, store.ErrSealBroken) {
-		return userError(http.StatusGone, "The body cannot be opened: the encryption key it was sealed with is not configured any more.", err)
-	}
+	d, err := s.visibleDelivery(c, id)
 	if err != nil {
 		return err
 	}
-	return s.sendFile(c, id.String()+".txt", mask.JSON(body).Text)
+	o, err := s.open(c.Request().Context(), d, s.keptPayload(c, d))
+	if err != nil {
+		return err
+	}
+	if o.lost {
+		return userError(http.StatusGone, "The body cannot be opened: the encryption key it was sealed with is not configured any more.", store.ErrSealBroken)
+	}
+	return s.sendFile(c, id.String()+".txt", mask.JSON(o.shows(c)).Text)
+}
+
+// keptPayload is what grouping kept of a delivery for search; nil when there is none.
+func (s *Server) keptPayload(c echo.Context, d store.Delivery) json.RawMessage {
+	if d.NotificationID.IsZero() {
+		return nil
+	}
+	n, err := s.store.GetNotification(c.Request().Context(), d.NotificationID)
+	if err != nil {
+		return nil // it is only needed where a key is gone; without it the body is sent as it came
+	}
+	return n.Payload
 }
 
 // downloadRecord sends the stored row of a delivery as a file, for when it is too large for a page.
@@ -133,35 +145,35 @@ func tabLinks(current string, href func(changes ...string) string, tabs ...ui.Ta
 }
 
 // payloadPart is the body of a delivery, opened and masked, or why it cannot be shown.
-func (s *Server) payloadPart(c echo.Context, d store.Delivery, href func(changes ...string) string) (deliveries.Body, error) {
-	body, err := s.store.DeliveryBody(c.Request().Context(), d.ID)
-	if errors.Is(err, store.ErrSealBroken) {
+func (s *Server) payloadPart(c echo.Context, d store.Delivery, o opening, href func(changes ...string) string) deliveries.Body {
+	switch {
+	case o.lost:
 		return deliveries.Body{Missing: ui.EmptyPlace{
 			Kind: ui.CouldNotLoad, Title: "The body cannot be opened",
 			Text: fmt.Sprintf("It is stored (%s, SHA-256 %x), but was changed, or the encryption key it was sealed with is not configured any more. Put that key back into ENCRYPTION_KEY and reload.",
 				ui.BytesText(int64(d.BodyBytes)), d.BodySHA256[:8]),
-		}}, nil
+		}}
+	case len(o.body) == 0:
+		return deliveries.Body{Missing: ui.EmptyPlace{Kind: ui.NeverHad, Title: "The body was empty", Text: "The request had headers alone."}}
 	}
-	if err != nil {
-		return deliveries.Body{}, err
-	}
-	masked := mask.JSON(body)
+	as := c.QueryParam(asParam)
+	masked := mask.JSON(o.shows(c))
 	view := ui.PayloadView{
-		Mode: viewMode(c), TreeHref: href(viewParam, ""), RawHref: href(viewParam, "raw"), HexHref: href(viewParam, "hex"),
-		DownloadHref: paths.DownloadDeliveryBody(d.ID.String()), Raw: masked.Text[:min(len(masked.Text), maxShownBytes)],
+		Mode: viewMode(c), TreeHref: href(viewParam, "", asParam, as), RawHref: href(viewParam, "raw", asParam, as), HexHref: href(viewParam, "hex", asParam, as),
+		DownloadHref: paths.With(paths.DownloadDeliveryBody(d.ID.String()), asParam, as), Raw: masked.Text[:min(len(masked.Text), maxShownBytes)],
 	}
 	if masked.Found > 0 {
 		view.Note = fmt.Sprintf("%s masked. The original bytes are kept sealed; size and digest are theirs.", plural(masked.Found, "value is", "values are"))
 	}
-	switch {
-	case len(body) == 0:
-		return deliveries.Body{Missing: ui.EmptyPlace{Kind: ui.NeverHad, Title: "The body was empty", Text: "The request had headers alone."}}, nil
-	case view.Mode == "tree":
+	if view.Mode == "tree" {
 		view.Tree = maskedTree(masked)
 	}
-	b := deliveries.Body{View: view}
+	b := deliveries.Body{View: view, As: o.tabs(c, href)}
+	if o.encrypted {
+		b.Encryption, b.NotOpened = o.step().Detail, o.plain == nil
+	}
 	fillCopies(&b, d, masked.Text)
-	return b, nil
+	return b
 }
 
 func viewMode(c echo.Context) string {

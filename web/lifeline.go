@@ -94,7 +94,7 @@ func (n *shown) lifeOfAttempt(d store.Delivery) []ui.LifeStep {
 	i := slices.IndexFunc(n.deliveries, func(other store.Delivery) bool { return other.ID == d.ID })
 	steps := laterDelivery
 	if i == 0 {
-		steps = firstDelivery
+		steps = n.firstDelivery
 	}
 	return slices.Concat(steps(d), duplicates(d), lostAnswer(d, n.deliveries[i+1:]))
 }
@@ -150,7 +150,7 @@ func (n *shown) lifeToCome(st retryStory) []lifePart {
 }
 
 // firstDelivery goes step by step; later ones are told in one.
-func firstDelivery(d store.Delivery) []ui.LifeStep {
+func (n *shown) firstDelivery(d store.Delivery) []ui.LifeStep {
 	var steps []ui.LifeStep
 	if !d.SignedAt.IsZero() {
 		steps = append(steps, ui.LifeStep{Title: "Signed and sent", At: d.SignedAt, Detail: "With key " + orWord(readable(d.KeyID), "unknown") + "."})
@@ -169,7 +169,11 @@ func firstDelivery(d store.Delivery) []ui.LifeStep {
 		envelope = "the envelope is not signed"
 	}
 	answer.Title = "Stored and " + answer.Title
-	return append(steps, arrived,
+	steps = append(steps, arrived)
+	if opened := n.first.step(); opened.Title != "" {
+		steps = append(steps, opened)
+	}
+	return append(steps,
 		ui.LifeStep{Title: "Verified", Tone: ui.Good, Detail: orWord(d.Variant, "a variant not recorded") + "; " + envelope + "."},
 		answer,
 		ui.LifeStep{Title: "Grouped", Tone: ui.Good, Detail: "Filed as one notification by subscription, event type, event date and payload."})

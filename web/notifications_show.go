@@ -26,6 +26,7 @@ type shown struct {
 	store.Notification
 	filters    *filters
 	deliveries []store.Delivery
+	first      opening        // of the first delivery
 	chosen     store.Delivery // whose body, headers and verification the tabs show
 	tab        string
 	view       string
@@ -42,6 +43,9 @@ func (s *Server) showNotification(c echo.Context) error {
 		return err
 	}
 	n.LostAttempts = min(n.LostAttempts, story.lost()) // what is in quarantine and not explained yet has arrived all the same
+	if n.first, err = s.open(c.Request().Context(), n.deliveries[0], n.Payload); err != nil {
+		return err
+	}
 	content, err := s.notificationTab(c, n, story)
 	if err != nil {
 		return err
@@ -205,11 +209,18 @@ func (s *Server) around(c echo.Context, n *shown) (notifications.Around, error) 
 }
 
 func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (templ.Component, error) {
+	o := n.first
+	if n.chosen.ID != n.deliveries[0].ID && (n.tab == payloadTab || n.tab == verificationTab) {
+		var err error
+		if o, err = s.open(c.Request().Context(), n.chosen, n.Payload); err != nil {
+			return nil, err
+		}
+	}
 	switch n.tab {
 	case headersTab:
 		return deliveries.HeadersPart(headerPairs(n.chosen)), nil
 	case verificationTab:
-		v, err := s.verification(c.Request().Context(), n.chosen, s.clock(c))
+		v, err := s.verification(c.Request().Context(), n.chosen, o, s.clock(c))
 		return deliveries.VerificationPart(v), err
 	case deliveriesTab:
 		clock := s.clock(c)
@@ -217,11 +228,11 @@ func (s *Server) notificationTab(c echo.Context, n *shown, story retryStory) (te
 	case recordTab:
 		return deliveries.RecordPart(recordText(&n.Notification, n.deliveries)), nil
 	}
-	body, err := s.payloadPart(c, n.chosen, n.href)
+	body := s.payloadPart(c, n.chosen, o, n.href)
 	if !n.Readable {
-		return deliveries.UnreadablePart(body), err
+		return deliveries.UnreadablePart(body), nil
 	}
-	return deliveries.BodyPart(body), err
+	return deliveries.BodyPart(body), nil
 }
 
 func (n *shown) attemptRows(clock ui.Clock, st retryStory) deliveries.Attempts {

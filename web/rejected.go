@@ -272,14 +272,18 @@ func (r rejectedShown) tabs() []ui.Tab {
 func (s *Server) rejectedTab(c echo.Context, r rejectedShown) (templ.Component, error) {
 	switch r.tab {
 	case payloadTab:
-		body, err := s.payloadPart(c, r.Delivery, r.href)
-		return deliveries.BodyPart(body), err
+		o, err := s.open(c.Request().Context(), r.Delivery, nil)
+		return deliveries.BodyPart(s.payloadPart(c, r.Delivery, o, r.href)), err
 	case headersTab:
 		return deliveries.HeadersPart(headerPairs(r.Delivery)), nil
 	case recordTab:
 		return deliveries.RecordPart(recordText(nil, []store.Delivery{r.Delivery})), nil
 	}
-	v, err := s.verification(c.Request().Context(), r.Delivery, s.clock(c))
+	o, err := s.open(c.Request().Context(), r.Delivery, nil)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.verification(c.Request().Context(), r.Delivery, o, s.clock(c))
 	return deliveries.VerificationPart(v), err
 }
 

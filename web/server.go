@@ -39,6 +39,8 @@ type Config struct {
 	JudgeAgain func(ctx context.Context, id int64) error
 	// SameNotification finds the notification that a rejected delivery would be an attempt of; store.ErrNotFound when there is none. Nil: none is found.
 	SameNotification func(ctx context.Context, d store.Delivery) (store.ID, error)
+	// OpenDelivery reads a delivery that has its body, and decrypts it where it is encrypted, as the receiver does. Nil: nothing is decrypted.
+	OpenDelivery func(d store.Delivery) (*cybs.Notification, error)
 	// Development serves /styleguide.
 	Development bool
 	// Now is the clock. Nil: time.Now.
@@ -75,6 +77,7 @@ type Server struct {
 	syncSubscription func(ctx context.Context, id int64) error
 	judgeAgain       func(ctx context.Context, id int64) error
 	sameNotification func(ctx context.Context, d store.Delivery) (store.ID, error)
+	openDelivery     func(d store.Delivery) (*cybs.Notification, error)
 	development      bool
 	now              func() time.Time
 	log              *slog.Logger
@@ -99,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: cfg.Store, client: cfg.Client, endpointURL: cfg.EndpointURL, receiver: cfg.Receiver, sandbox: cfg.Sandbox, environment: cfg.Environment,
-		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, sameNotification: cfg.SameNotification, development: cfg.Development, now: cfg.Now, log: cfg.Log,
+		consoleURL: consoleURL, syncSubscription: cfg.SyncSubscription, judgeAgain: cfg.JudgeAgain, sameNotification: cfg.SameNotification, openDelivery: cfg.OpenDelivery, development: cfg.Development, now: cfg.Now, log: cfg.Log,
 		version: cfg.Version, retention: cfg.Retention, passwords: newPasswords(), work: newHeavyWork(), sameOrigins: http.NewCrossOriginProtection(),
 	}
 	if s.now == nil {
@@ -113,6 +116,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.judgeAgain == nil {
 		s.judgeAgain = func(context.Context, int64) error { return nil }
+	}
+	if s.openDelivery == nil {
+		s.openDelivery = parseOnly
 	}
 	if s.sameNotification == nil {
 		s.sameNotification = func(context.Context, store.Delivery) (store.ID, error) { return store.ID{}, store.ErrNotFound }

@@ -31,7 +31,7 @@ func variantMeaning(variant string) string {
 }
 
 // verification explains how a delivery was judged, from what was stored with it.
-func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Clock) (deliveries.Verification, error) {
+func (s *Server) verification(ctx context.Context, d store.Delivery, o opening, clock ui.Clock) (deliveries.Verification, error) {
 	keys, err := s.store.ListSignatureKeys(ctx, d.OrganizationID)
 	if err != nil {
 		return deliveries.Verification{}, err
@@ -42,7 +42,7 @@ func (s *Server) verification(ctx context.Context, d store.Delivery, clock ui.Cl
 		v.Summary, v.Ladder = reasonOf(d.Reason).text+".", ladder(d)
 	}
 	header, headerErr := cybs.ParseSignatureHeader(headerValue(d, cybs.HeaderSignature))
-	v.Steps = []ui.LifeStep{{}, headerStep(header, headerErr), keyStep(d, keys), matchStep(d, header), timeStep(d), {}, envelopeStep(d)}
+	v.Steps = []ui.LifeStep{{}, headerStep(header, headerErr), keyStep(d, keys), matchStep(d, header), timeStep(d), o.step(), envelopeStep(d)}
 	if d.Verdict == store.Rejected {
 		markFailed(v.Steps, d)
 	}

@@ -270,7 +270,7 @@ func (a *app) startConsole(ctx context.Context) error {
 		Store: a.store, Client: a.client, Sandbox: a.sandbox, Environment: a.cfg.Environment, ConsoleURL: a.consoleURL(),
 		EndpointURL:      func(token string) (string, string) { return receiver.EndpointURLs(a.receiverURL(), token) },
 		Receiver:         a.receiverFacts(),
-		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, SameNotification: a.receiver.SameNotification, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
+		SyncSubscription: a.jobs.SyncSubscription, JudgeAgain: a.jobs.JudgeAgain, SameNotification: a.receiver.SameNotification, OpenDelivery: a.receiver.OpenDelivery, Development: a.cfg.Sandbox(), Log: a.log.With("part", "console"),
 		TrustedProxies: a.cfg.TrustedProxies, Version: buildVersion(), Retention: a.cfg.Retention,
 	})
 	if err != nil {

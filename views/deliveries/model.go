@@ -12,6 +12,11 @@ import (
 // Body is what was delivered, masked, or why it cannot be shown.
 type Body struct {
 	View ui.PayloadView
+	// As choose between what was opened and what was received; empty where it did not come encrypted, or was not opened.
+	As []ui.Tab
+	// Encryption says how it was encrypted, and NotOpened that it is shown as it came; both empty where it came in clear text.
+	Encryption string
+	NotOpened  bool
 	// Missing stands in place of the body when its Title is set.
 	Missing ui.EmptyPlace
 	// Copies are the forms in which the body can be taken along.

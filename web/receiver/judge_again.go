@@ -65,6 +65,10 @@ func (r *Receiver) SameNotification(ctx context.Context, d store.Delivery) (stor
 	return r.store.FindNotification(ctx, d, r.grouper.describe(d))
 }
 
+// OpenDelivery reads a stored delivery that has its body, and decrypts it where it is encrypted. The notification is never nil; errors are those of
+// [cybs.OpenNotification].
+func (r *Receiver) OpenDelivery(d store.Delivery) (*cybs.Notification, error) { return r.grouper.read(d) }
+
 // judgeStored never fails: what cannot be judged says so.
 func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) {
 	defer func() {

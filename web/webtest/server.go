@@ -47,6 +47,7 @@ type Server struct {
 	mu     sync.Mutex
 	people map[store.Role]store.User
 	judge  func(ctx context.Context, id int64) error // nil without a receiver
+	open   func(d store.Delivery) (*cybs.Notification, error)
 }
 
 // Option changes what New builds.
@@ -103,7 +104,7 @@ func New(tb testing.TB, options ...Option) *Server {
 		EndpointURL: func(token string) (string, string) { return receiver.EndpointURLs(receiverURL, token) },
 		Receiver:    web.ReceiverFacts{TokenURL: receiver.TokenURL(receiverURL)},
 		Log:         slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		JudgeAgain:  s.judge,
+		JudgeAgain:  s.judge, OpenDelivery: s.open,
 		Development: true,
 	}
 	for _, change := range chosen.console {
@@ -172,7 +173,7 @@ func (s *Server) startReceiver() string {
 	if err := r.Start(s.tb.Context()); err != nil {
 		s.tb.Fatal(err)
 	}
-	s.judge = r.JudgeAgain
+	s.judge, s.open = r.JudgeAgain, r.OpenDelivery
 	door := httptest.NewServer(r.Handler())
 	s.tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 10*time.Second)
