@@ -10,6 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/switchboardhq/switchboard/views/auth"
+	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/ui"
 )
 
@@ -41,6 +43,11 @@ func (s *Server) csrf(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		got, readable := readFormToken(r.PostForm.Get(ui.CSRFField))
 		if !readable || subtle.ConstantTimeCompare(csrfSecret(mustVisit(c).session.ID), got.secret) != 1 {
+			if c.Path() == paths.SignIn && s.sessions.secure && cookieID(r, s.sessions.name) == "" {
+				// The browser kept no cookie of ours: over plain HTTP it never will, however often the page is loaded.
+				next := r.PostForm.Get("next")
+				return s.renderSignIn(c, http.StatusForbidden, auth.SignIn{Next: next, ElsewhereURL: s.ownAddress(next)})
+			}
 			return s.refuseOldForm(c)
 		}
 		return next(c)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,12 +44,44 @@ func (s *Server) showSignIn(c echo.Context) error {
 }
 
 func (s *Server) renderSignIn(c echo.Context, status int, m auth.SignIn) error {
+	if m.ElsewhereURL == "" && s.openedElsewhere(c) {
+		m.ElsewhereURL = s.ownAddress(m.Next)
+	}
 	m.Frame = s.page(c, "Sign in", describe("The operations console for Cybersource webhooks."))
 	m.Frame.Path = paths.SignIn
 	if m.Next != "" {
 		m.Next = localPath(m.Next)
 	}
 	return s.render(c, status, auth.SignInPage(m))
+}
+
+// openedElsewhere tells whether the browser seems to be at another address than the console's https one, where it keeps no session. A proxy may
+// rewrite the host, so a browser that has shown a session cookie is believed.
+func (s *Server) openedElsewhere(c echo.Context) bool {
+	r := c.Request()
+	if !s.sessions.secure || cookieID(r, s.sessions.name) != "" {
+		return false
+	}
+	if origin, err := url.Parse(r.Header.Get(echo.HeaderOrigin)); err == nil && origin.Scheme == "http" {
+		return true
+	}
+	return r.Header.Get(echo.HeaderXForwardedProto) == "http" || !sameHost(r.Host, s.consoleURL.Host)
+}
+
+// sameHost compares hosts, with the port that https has when none is named.
+func sameHost(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, ":443"), strings.TrimSuffix(b, ":443"))
+}
+
+// ownAddress is the sign-in page at the console's own address.
+func (s *Server) ownAddress(next string) string {
+	own := *s.consoleURL
+	own.Path, own.RawQuery = "", ""
+	to := paths.SignIn
+	if next != "" {
+		to = paths.SignInThen(localPath(next))
+	}
+	return own.String() + to
 }
 
 func (s *Server) signIn(c echo.Context) error {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -291,6 +292,39 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	for _, secret := range []string{"wrong-password-typed", webtest.Password, "secret-in-query", browser.Cookie(webtest.SessionCookie), browser.CSRFToken()} {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+func TestSignInAtAPlainAddressSaysWhereTheConsoleIs(t *testing.T) {
+	t.Parallel()
+	srv := webtest.New(t, webtest.WithConsole(func(c *web.Config) { c.ConsoleURL = "https://console.example.com" }))
+	stranger := srv.Stranger() // at 127.0.0.1, without TLS
+	const own = "https://console.example.com/sign-in"
+	page := stranger.Get(paths.SignInThen("/rejected")).Wants(http.StatusOK)
+	if !slices.Contains(page.Links(), own+"?next=%2Frejected") {
+		t.Errorf("the page leads to %q", page.Links())
+	}
+	for _, form := range []url.Values{{"email": {"ann@example.com"}, "password": {"wrong"}}, {}} {
+		refused := srv.Stranger().Do(http.MethodPost, paths.SignIn, form) // a browser that keeps no cookie.Wants(http.StatusForbidden)
+		if !slices.Contains(refused.Links(), own) || strings.Contains(refused.Text(), "Reload") {
+			t.Errorf("the refusal leads to %q and says %s", refused.Links(), refused.Text())
+		}
+	}
+	// Over HTTPS, and where the console's URL is plain, nothing is said.
+	for name, browser := range map[string]*webtest.Client{"plain console": webtest.New(t).Stranger()} {
+		if browser.Get(paths.SignIn).Wants(http.StatusOK).Has("sign-in-elsewhere") {
+			t.Errorf("%s: the page leads elsewhere", name)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+paths.SignIn, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"console.example.com", "CONSOLE.example.com:443"} {
+		req.Host = host
+		if stranger.Send(req).Wants(http.StatusOK).Has("sign-in-elsewhere") {
+			t.Errorf("at %s the page leads elsewhere", host)
 		}
 	}
 }

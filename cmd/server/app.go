@@ -146,6 +146,15 @@ func (a *app) startOps(context.Context) error {
 	return nil
 }
 
+// anyProbe are the methods by which load balancers ask.
+var anyProbe = []string{http.MethodGet, http.MethodHead, http.MethodOptions} //nolint:gochecknoglobals // a constant list
+
+// probes answers load balancers on a listener: whether it takes work now. Grouping that stands still is no reason to send deliveries away, so
+// /readyz of the operations listener alone tells that.
+func (a *app) probes(base string, root ...string) *ops.Probes {
+	return &ops.Probes{Base: base, Root: root, Serving: a.ready.Load, Ready: func(ctx context.Context) error { return a.store.CheckWritable(ctx) }}
+}
+
 func (a *app) checkReady(ctx context.Context) error {
 	if !a.ready.Load() {
 		return errNotReady
@@ -209,7 +218,7 @@ func (a *app) startSandbox(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closePool(ctx))
 	}
-	a.sandboxDoor.serve(newServer(a.sandbox.Handler(), a.log), a.failed)
+	a.sandboxDoor.serve(newServer(a.probes("", anyProbe...).Before(a.sandbox.Handler()), a.log), a.failed)
 	a.onStop("sandbox", a.sandbox.Stop)
 	a.onStop("sandbox door", a.sandboxDoor.close)
 	a.onStop("store", closePool)
@@ -241,7 +250,7 @@ func (a *app) startReceiver(ctx context.Context) error {
 
 // openReceiver lets deliveries in.
 func (a *app) openReceiver(context.Context) error {
-	server := receiver.NewHTTPServer(a.receiver.Handler(), a.log)
+	server := receiver.NewHTTPServer(a.probes(pathOf(a.receiverURL()), anyProbe...).Before(a.receiver.Handler()), a.log)
 	server.TLSConfig = a.receiver.TLSConfig()
 	a.receiverDoor.serve(server, a.failed)
 	return nil
@@ -280,7 +289,8 @@ func (a *app) startConsole(ctx context.Context) error {
 		return err
 	}
 	a.onStop("live pages", a.console.Stop)
-	server := newServer(a.console.Handler(), a.log)
+	// The console's root is a page, which sends those to sign in who have not: GET is not for probes there.
+	server := newServer(a.probes("", http.MethodOptions).Before(a.console.Handler()), a.log)
 	server.RegisterOnShutdown(a.console.EndStreams)
 	a.consoleDoor.serve(server, a.failed)
 	a.onStop("console door", a.consoleDoor.close)

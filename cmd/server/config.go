@@ -43,7 +43,7 @@ type Config struct {
 	ReceiverAllow      []netip.Prefix     // none: everybody
 	TrustedProxies     []netip.Prefix
 	OutboundAllow      []netip.Prefix // none: public addresses alone
-	Retention          time.Duration // 0: everything is kept
+	Retention          time.Duration  // 0: everything is kept
 	PgBinDir           string
 	PgInstall          bool
 	LogLevel           slog.Level
@@ -101,6 +101,7 @@ func loadConfig(raw settings) (Config, error) {
 		LogFormat: raw.LogFormat,
 	}
 	c.addresses(&cfg, raw)
+	c.encrypted(cfg)
 	if cfg.LogFormat != "" {
 		c.oneOf("LOG_FORMAT", raw.LogFormat, "text", "json")
 	}
@@ -206,6 +207,33 @@ func (c *checker) baseURL(variable, value string, mayHavePath bool) string {
 		c.wrong(variable, value, "want a URL without a path")
 	}
 	return value
+}
+
+// encrypted checks that outside the sandbox nothing goes over the network in plain text: passwords, sessions, notifications, API calls.
+func (c *checker) encrypted(cfg Config) {
+	if cfg.Sandbox() {
+		return
+	}
+	for _, u := range []struct{ variable, value string }{{"CONSOLE_URL", cfg.ConsoleURL}, {"RECEIVER_URL", cfg.ReceiverURL}, {"CYBS_BASE_URL", cfg.CybsBaseURL}} {
+		if parsed, err := url.Parse(u.value); err == nil && parsed.Scheme == "http" && !isLoopback(parsed.Hostname()) {
+			c.wrong(u.variable, u.value, "want https outside the sandbox (this machine excepted)")
+		}
+	}
+	if host, _, err := net.SplitHostPort(cfg.ConsoleAddr); err == nil && cfg.ConsoleURL == "" && !isLoopback(host) {
+		c.wrong("CONSOLE_URL", "", "want the https URL of the console, since CONSOLE_ADDR is reached from other machines")
+	}
+	if host, _, err := net.SplitHostPort(cfg.ReceiverAddr); err == nil && cfg.ReceiverURL == "" && cfg.ReceiverTLS.Certificate == "" && !isLoopback(host) {
+		c.wrong("RECEIVER_URL", "", "want the https URL of the receiver, since RECEIVER_ADDR is reached from other machines")
+	}
+}
+
+// isLoopback tells whether a host is this machine.
+func isLoopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().IsLoopback()
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func (c *checker) admin(raw settings) string {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,6 +42,19 @@ func newProbe(variable, url string) (probe, error) {
 	return probe{direct: variable == "DATABASE_DIRECT_URL", config: c, where: fmt.Sprintf("%s (%s, database %s)", variable, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)}, nil
 }
 
+// warnPlain says when passwords and data may go to another machine in plain text: by sslmode=disable, or by allow and prefer, which give in.
+func (p probe) warnPlain(log *slog.Logger) {
+	plain := p.config.TLSConfig == nil && isRemote(p.config.Host)
+	for _, f := range p.config.Fallbacks {
+		plain = plain || f.TLSConfig == nil && isRemote(f.Host)
+	}
+	if plain {
+		log.Warn("the database on another machine may be reached without TLS; sslmode=verify-full forbids it", "database", p.where)
+	}
+}
+
+func isRemote(host string) bool { return !strings.HasPrefix(host, "/") && !isLoopback(host) }
+
 // connect waits a while when the server has too many connections now.
 func (p probe) connect(ctx context.Context) (*pgx.Conn, error) {
 	again := time.NewTicker(reachAgain)
@@ -70,6 +84,7 @@ func (d *database) reach(ctx context.Context, cfg Config, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
+	pooled.warnPlain(log)
 	if d.direct == "" {
 		room, err := pooled.examine(ctx, true)
 		if err != nil {
@@ -84,6 +99,7 @@ func (d *database) reach(ctx context.Context, cfg Config, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
+	direct.warnPlain(log)
 	if _, err := direct.examine(ctx, true); err != nil {
 		return err
 	}

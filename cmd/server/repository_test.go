@@ -127,7 +127,7 @@ func TestComposeFileHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	for name, service := range readCompose(t).Services {
 		for variable, value := range service.Environment {
-			if !regexp.MustCompile(`PASSWORD|KEY|SECRET`).MatchString(variable) {
+			if !regexp.MustCompile(`PASSWORD|KEY|SECRET`).MatchString(variable) || variable == "RECEIVER_TLS_KEY" { // which names a file
 				continue
 			}
 			if m := interpolation.FindStringSubmatch(value); m == nil || m[0] != value || m[2] != ":?" {

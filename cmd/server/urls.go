@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/switchboardhq/switchboard/cybs"
@@ -24,6 +25,15 @@ func publicURL(configured string, d *door) string {
 		return configured
 	}
 	return localURL(d)
+}
+
+// pathOf is the path of a base URL, without a slash at its end.
+func pathOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.Path, "/")
 }
 
 // localURL is a door as this machine sees it.

@@ -19,6 +19,8 @@ type SignIn struct {
 	Problem string
 	// SignedOut says that somebody has just signed out here.
 	SignedOut bool
+	// ElsewhereURL is the sign-in page at the console's own address, when this one was opened at another where signing in may not work; else empty.
+	ElsewhereURL string
 	// NobodyYet says that there is no account at all: the set-up link comes first.
 	NobodyYet bool
 }

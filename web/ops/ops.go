@@ -37,8 +37,10 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
+	for _, method := range []string{"GET", "OPTIONS"} {
+		mux.HandleFunc(method+" /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive\n") })
+	}
+	ready := func(w http.ResponseWriter, req *http.Request) {
 		ctx, cancel := context.WithTimeout(req.Context(), readyTimeout)
 		defer cancel()
 		if err := cfg.Ready(ctx); err != nil {
@@ -58,7 +60,11 @@ func New(cfg Config) (http.Handler, error) {
 			}
 		}
 		answer(w, http.StatusOK, text)
-	})
+	}
+	// Load balancers that cannot be told a path ask the root, some by OPTIONS.
+	for _, pattern := range []string{"GET /readyz", "OPTIONS /readyz", "GET /{$}", "OPTIONS /{$}"} {
+		mux.HandleFunc(pattern, ready)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Registry: cfg.Registry}))
 	return mux, nil
 }

@@ -48,7 +48,10 @@ func TestProbesAndMetrics(t *testing.T) {
 		{http.MethodGet, "/metrics", nil, http.StatusOK, "switchboard_test_total 3"},
 		{http.MethodGet, "/metrics", nil, http.StatusOK, "go_goroutines"},
 		{http.MethodPost, "/livez", nil, http.StatusMethodNotAllowed, ""},
-		{http.MethodGet, "/", nil, http.StatusNotFound, ""},
+		{http.MethodGet, "/", nil, http.StatusOK, "ready"},
+		{http.MethodOptions, "/", nil, http.StatusOK, "ready"},
+		{http.MethodHead, "/", errors.New("draining"), http.StatusServiceUnavailable, ""},
+		{http.MethodGet, "/nothing", nil, http.StatusNotFound, ""},
 		{http.MethodGet, "/debug/pprof/", nil, http.StatusNotFound, ""},
 	} {
 		ready = c.ready

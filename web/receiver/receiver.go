@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
@@ -96,6 +97,7 @@ type Receiver struct {
 	guesses    *guesses // decryptions of what no signature vouches for yet
 	outages    *outages
 	memory     *budget
+	basePath   string // of the public URL, without a slash at its end
 	closing    atomic.Bool
 	cancel     context.CancelFunc
 	loops      sync.WaitGroup
@@ -140,7 +142,11 @@ func New(cfg Config) (*Receiver, error) {
 		return nil, fmt.Errorf("make receiver: a body of %d bytes does not fit into %d bytes of memory", cfg.MaxBodyBytes, cfg.MaxMemory)
 	}
 	r := &Receiver{cfg: cfg, store: cfg.Store, now: cfg.Now, log: cfg.Log, memory: newBudget(cfg.MaxMemory, cfg.MaxBodyBytes)}
-	var err error
+	public, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("make receiver: public URL: %w", err)
+	}
+	r.basePath = strings.TrimRight(public.Path, "/")
 	if r.metrics, err = newMetrics(cfg.Metrics, r.queueLength, r.groupingLag, r.groupingStalled); err != nil {
 		return nil, err
 	}
@@ -239,11 +245,12 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 
 // route finds the endpoint first: a stranger costs neither a read nor a row.
 func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Time) {
-	if req.URL.Path == tokenPath {
+	path := r.localPath(req.URL.Path)
+	if path == tokenPath {
 		r.issueToken(w, req)
 		return
 	}
-	token, ok := endpointToken(req.URL.Path)
+	token, ok := endpointToken(path)
 	if !ok {
 		r.refuse(w, http.StatusNotFound, "path")
 		return
@@ -266,6 +273,15 @@ func (r *Receiver) route(w http.ResponseWriter, req *http.Request, start time.Ti
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		r.refuse(w, http.StatusMethodNotAllowed, "method")
 	}
+}
+
+// localPath is a path without that of the public URL: a proxy may strip it or keep it.
+func (r *Receiver) localPath(path string) string {
+	rest, ok := strings.CutPrefix(path, r.basePath)
+	if !ok || r.basePath == "" || !strings.HasPrefix(rest, "/") {
+		return path
+	}
+	return rest
 }
 
 // endpointToken takes the token out of /in/<token> or /in/<token>/health. Both take notifications and pings alike: what was sent to
