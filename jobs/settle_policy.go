@@ -86,19 +86,19 @@ func settle(sub store.Subscription, found cybs.SecurityPolicy, now time.Time) (s
 	was, is := ToldPolicy(sub.SecurityType, sub.Policy.OAuth), ToldPolicy(announced.SecurityType, announced.OAuth)
 	p = sub.Policy
 	switch {
-	case samePolicy(found, is):
+	case SamePolicy(found, is):
 		p.Tokens, p.Encrypted, p.OAuth = announced.Tokens, announced.Encrypted, announced.OAuth
 		p.Former = DemandsOf(sub, FormerUntil(sub.RetryPolicy, now))
 		return announced.SecurityType, p, true
-	case samePolicy(found, was):
+	case SamePolicy(found, was):
 		p.Former = nil
 		return sub.SecurityType, p, true
 	}
 	return "", store.Policy{}, false
 }
 
-// samePolicy reports whether Cybersource's answer says what it was told. How long tokens last it may leave out.
-func samePolicy(found, told cybs.SecurityPolicy) bool {
+// SamePolicy reports whether Cybersource's answer says what it was told. How long tokens last it may leave out.
+func SamePolicy(found, told cybs.SecurityPolicy) bool {
 	if found.Type != told.Type {
 		return false
 	}

@@ -280,7 +280,7 @@ func recordText(n *store.Notification, list []store.Delivery) string {
 	enc.SetEscapeHTML(false) // the page escapes
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(r); err != nil {
-		return "The record cannot be written out: " + err.Error()
+		return "The record cannot be written out."
 	}
 	return text.String()
 }

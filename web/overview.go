@@ -218,7 +218,9 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 		n.Ranges = append(n.Ranges, ui.Tab{Label: o.label, Href: paths.With(paths.Overview, fromParam, o.word), Current: o.word == r.word})
 	}
 	for _, v := range h.subscriptions[:min(len(h.subscriptions), shownSubscriptions)] {
-		n.Subscriptions = append(n.Subscriptions, h.light(v))
+		light := h.light(v)
+		light.Telling = firstOf(driftText(s.driftsOf(v)), light.Telling)
+		n.Subscriptions = append(n.Subscriptions, light)
 	}
 	for _, c := range h.reasons {
 		n.Rejected = append(n.Rejected, overview.Reason{

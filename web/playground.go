@@ -107,7 +107,7 @@ func (s *Server) emitAudited(ctx context.Context, entry store.AuditEntry, req sa
 	result, emitErr := s.sandbox.Emit(ctx, req)
 	outcome, detail := store.OutcomeSucceeded, fmt.Sprintf("%s; to %s", entry.Detail, plural(result.Matched, "subscription", "subscriptions"))
 	if emitErr != nil {
-		outcome, detail = store.OutcomeFailed, entry.Detail+"; "+emitErr.Error()
+		outcome, detail = store.OutcomeFailed, entry.Detail+"; "+emitProblem(emitErr)
 	}
 	finishErr := s.store.FinishAudit(context.WithoutCancel(ctx), id, outcome, detail, "")
 	return result, errors.Join(emitErr, finishErr)
@@ -300,7 +300,26 @@ func sandboxAnswer(a sandbox.Attempt) string {
 	case a.StatusCode != 0:
 		return answerText(a.StatusCode)
 	case a.Error != "":
-		return "no answer: " + readable(cutRunes(a.Error, 120))
+		return "no answer: " + transportWords(a.Error)
 	}
 	return "not sent"
+}
+
+// transportWords says in words why a request of the sandbox had no answer. The error itself names the endpoint's whole address.
+func transportWords(cause string) string {
+	for _, known := range []struct{ part, words string }{
+		{"refused", "nobody listens at the address"},
+		{"deadline exceeded", "it took too long"},
+		{"timeout", "it took too long"},
+		{"no such host", "the host has no address"},
+		{"certificate", "the TLS certificate was not accepted"},
+		{"tls:", "TLS could not be agreed"},
+		{"reset", "the connection broke off"},
+		{"EOF", "the connection broke off"},
+	} {
+		if strings.Contains(cause, known.part) {
+			return known.words
+		}
+	}
+	return "the request could not be sent"
 }

@@ -93,6 +93,7 @@ func (s *Server) operateRoutes(in table) {
 	in.get(paths.EditSubscription, s.editSubscription, editor)
 	in.post(paths.EditSubscription, s.updateSubscription, editor)
 	in.post(paths.ActivateSubscription, s.activateSubscription, editor)
+	in.get(paths.DeactivateSubscription, s.confirmDeactivateSubscription, editor)
 	in.post(paths.DeactivateSubscription, s.deactivateSubscription, editor)
 	in.post(paths.TestSubscription, s.testSubscription, editor)
 	in.post(paths.RefreshSubscription, s.refreshSubscription, editor)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"github.com/switchboardhq/switchboard/cybs"
@@ -61,6 +62,27 @@ func whyNotTest(v store.Subscription) string {
 // activateSubscription asks Cybersource to start sending.
 func (s *Server) activateSubscription(c echo.Context) error {
 	return s.setStatus(c, "subscription.activate", cybs.StatusActive, whyNotActivate)
+}
+
+// confirmDeactivateSubscription asks before Cybersource is asked to stop: what happens meanwhile is lost.
+func (s *Server) confirmDeactivateSubscription(c echo.Context) error {
+	v, _, err := s.loadSubscription(c)
+	if err != nil {
+		return err
+	}
+	if reason := whyNotDeactivate(v); reason != "" {
+		return userError(http.StatusConflict, reason, nil)
+	}
+	p := s.page(c, "Deactivate “"+v.Name+"”", crumb("Subscriptions", paths.Subscriptions), crumb(v.Name, paths.ShowSubscription(v.ID)), narrow())
+	return s.render(c, http.StatusOK, subscriptions.SecurityDeedPage(p, subscriptions.SecurityDeed{
+		Action: paths.DeactivateSubscriptionOf(v.ID), BackHref: paths.ShowSubscription(v.ID), Keep: "Keep it active",
+		Happens: []string{
+			"Cybersource stops sending at once.",
+			"Events that happen while it is inactive are lost: Cybersource does not send them later.",
+			"The subscription stays. Nothing else is changed, and you can activate it again at any time.",
+		},
+		Button: ui.Action{Label: "Deactivate subscription", Kind: ui.Danger, Icon: ui.IconPause, Attrs: templ.Attributes{"data-testid": "confirm-deactivate"}},
+	}))
 }
 
 // deactivateSubscription asks Cybersource to stop sending.

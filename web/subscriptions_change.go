@@ -18,7 +18,7 @@ const announcedFor = 30 * 24 * time.Hour
 // concernsToken reports whether Cybersource must hear of the security policy: it differs, will differ once ids are there, or is not known to
 // be what was told last.
 func concernsToken(before store.Subscription, ch subscriptionChange, plan securityPlan) bool {
-	return told(before) != told(ch.wanted) || plan.client || len(plan.given.secret) > 0 || isAnnounced(before)
+	return told(before) != told(ch.wanted) || plan.client || len(plan.given.secret) > 0 || isAnnounced(before) || securityDrifts(before)
 }
 
 // sameHere reports whether two versions of a subscription agree in what Cybersource has no part in.
@@ -29,7 +29,7 @@ func sameHere(a, b store.Subscription) bool {
 // applyChange does what changeSubscription found to do, with the organization locked: audit row, credentials, announcement to the receiver,
 // Cybersource, and what is intended from then on. out is the time for calls to Cybersource.
 func (s *Server) applyChange(ctx, out context.Context, o store.Organization, before store.Subscription, ch subscriptionChange, plan securityPlan) (changed, error) {
-	patch, outward := patchOf(before, ch.wanted)
+	patch, outward := s.patchOf(before, ch.wanted)
 	security := concernsToken(before, ch, plan)
 	outward = outward || security
 	var client *cybs.Client

@@ -79,7 +79,7 @@ func countedSubscriptions(n int) string {
 func (s *Server) subscriptionItem(v store.Subscription, known []store.Organization, sums []store.SubscriptionTraffic) subscriptions.Item {
 	item := subscriptions.Item{
 		Name: v.Name, Href: paths.ShowSubscription(v.ID), Host: s.endpointHost(v), Status: ui.StatusFrom(string(v.Status)),
-		Since: v.StatusSince, Security: securityName(v.SecurityType), Cover: retryPolicyOf(v.RetryPolicy).Cover(),
+		Since: v.StatusSince, Drift: driftText(s.driftsOf(v)), Security: securityName(v.SecurityType), Cover: retryPolicyOf(v.RetryPolicy).Cover(),
 		LastReceived: v.LastDeliveryAt, RejectedHref: paths.With(paths.Rejected, "subscription", strconv.FormatInt(v.ID, 10)),
 	}
 	for _, p := range v.Products {

@@ -24,6 +24,7 @@ const (
 // reviewSubscription answers with the form and what saving it would send. Nothing is sent or stored.
 func (s *Server) reviewSubscription(c echo.Context, st formState, before, wanted store.Subscription, given givenCredentials) error {
 	ch := subscriptionChange{wanted: wanted, given: given, encrypts: len(st.catalogue.encrypted(wanted.Products)) > 0, version: st.draft.version}
+	before = s.lookBeforeReview(c.Request().Context(), st.organization, before)
 	review, err := s.reviewOf(c.Request().Context(), st.organization, before, ch)
 	if isCallError(err) {
 		review, err = subscriptions.Review{Note: callText(err)}, nil
@@ -33,6 +34,29 @@ func (s *Server) reviewSubscription(c echo.Context, st formState, before, wanted
 	}
 	st.review = &review
 	return s.showSubscriptionForm(c, http.StatusOK, st)
+}
+
+// lookBeforeReview asks Cybersource how a subscription stands now, so that the review compares with that. Without an answer it compares with the last.
+func (s *Server) lookBeforeReview(ctx context.Context, o store.Organization, v store.Subscription) store.Subscription {
+	if v.WebhookID == "" {
+		return v
+	}
+	bounded, cancel := asking(ctx)
+	defer cancel()
+	client, err := s.client(bounded, o)
+	if err == nil {
+		_, err = s.refresh(bounded, client, v)
+	}
+	if err != nil {
+		s.logCybersource(ctx, "read subscription for a review", err)
+		return v
+	}
+	now, err := s.store.GetSubscription(ctx, v.ID)
+	if err != nil {
+		s.logCybersource(ctx, "read subscription for a review", err)
+		return v
+	}
+	return now
 }
 
 // reviewOf lists the calls that a change makes, in their order. The error may be a callError.
@@ -60,7 +84,8 @@ func (s *Server) reviewOf(ctx context.Context, o store.Organization, before stor
 		ch.wanted.EndpointToken = placeOfToken
 		r.create(s.inputOf(o, ch.wanted))
 	} else {
-		r.update(before, ch, plan)
+		patch, differs := s.patchOf(before, ch.wanted)
+		r.update(before, ch, plan, patch, differs)
 	}
 	return r.review()
 }
@@ -70,6 +95,7 @@ type reviewer struct {
 	client       *cybs.Client
 	organization string
 	calls        []subscriptions.ReviewCall
+	effect       string // of the change on delivery
 	err          error
 }
 
@@ -128,12 +154,13 @@ func placeNote(p cybs.SecurityPolicy) string {
 	return note
 }
 
-func (r *reviewer) update(before store.Subscription, ch subscriptionChange, plan securityPlan) {
-	patch, differs := patchOf(before, ch.wanted)
-	if concernsToken(before, ch, plan) {
+func (r *reviewer) update(before store.Subscription, ch subscriptionChange, plan securityPlan, patch cybs.SubscriptionPatch, differs bool) {
+	security := concernsToken(before, ch, plan)
+	if security {
 		policy := told(ch.wanted)
 		patch.SecurityPolicy, differs = &policy, true
 	}
+	r.effect = deliveryEffect(before, ch.wanted, patch, security)
 	if differs {
 		p, err := r.client.PreviewUpdateSubscription(before.WebhookID, patch)
 		r.add("Change the subscription", "Only what differs."+placeNote(told(ch.wanted)), p, err)
@@ -144,6 +171,9 @@ func (r *reviewer) review() (subscriptions.Review, error) {
 	review := subscriptions.Review{Calls: r.calls, Note: "Saving sends this to Cybersource, in this order. Nothing has been sent yet."}
 	if len(r.calls) == 0 {
 		review.Note = "Saving sends nothing to Cybersource: nothing that it knows of is different."
+	}
+	if r.effect != "" {
+		review.Note += " " + r.effect
 	}
 	return review, r.err
 }

@@ -149,6 +149,12 @@ func (s *Server) stateOf(c echo.Context, v store.Subscription) (subscriptions.St
 		return state, err
 	}
 	state.Meaning, state.Next = statusWords(v, switchedOff)
+	if drifts := s.driftsOf(v); len(drifts) > 0 {
+		state.Drift, state.Drifts, state.Repair = driftText(drifts), driftPairs(drifts), repairAction(v, firstOf(whyNotEdit(c), whyNotChange(v)))
+		if v.Status == store.StatusActive && driftsIn(drifts, memberURL) {
+			state.Meaning = "Cybersource sends notifications to another address, not to the endpoint."
+		}
+	}
 	if !v.DeletedAt.IsZero() {
 		return state, nil
 	}
@@ -163,6 +169,7 @@ func (s *Server) stateOf(c echo.Context, v store.Subscription) (subscriptions.St
 		"Asks Cybersource to start sending now, without waiting for the health check.")
 	deactivate := offer("deactivate-subscription", "Deactivate", paths.DeactivateSubscriptionOf(v.ID), ui.IconPause, ui.Secondary, whyNotDeactivate(v),
 		"Asks Cybersource to stop sending. Events that happen meanwhile are not sent later.")
+	deactivate.Asks = true
 	state.Deeds = append(state.Deeds, offer("test-subscription", "Send test notification", paths.TestSubscriptionOf(v.ID), ui.IconSend, ui.Secondary, whyNotTest(v),
 		"Asks Cybersource for one signed test notification to our endpoint. No business event stands behind it."))
 	if v.Status == store.StatusActive || v.Status == store.StatusSuspended {

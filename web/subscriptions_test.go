@@ -177,7 +177,7 @@ func TestSubscriptionLivesFromCreateToDelete(t *testing.T) {
 		t.Errorf("after the edit the page shows %q and Cybersource has %+v", page.Heading(), there)
 	}
 
-	page = page.Form("deactivate-subscription").Submit().Wants(http.StatusSeeOther).Follow()
+	page = editor.Get(paths.DeactivateSubscriptionOf(v.ID)).Wants(http.StatusOK).Says("are lost").Form("security-deed").Submit().Wants(http.StatusSeeOther).Follow()
 	page.Says("Done. Cybersource says: Inactive.", "Switched off by editor@example.com")
 	page = page.Form("activate-subscription").Submit().Wants(http.StatusSeeOther).Follow()
 	page.Says("Done. Cybersource says: Active.")

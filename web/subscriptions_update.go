@@ -42,7 +42,8 @@ func (s *Server) editSubscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.showSubscriptionForm(c, http.StatusOK, formState{draft: draftOf(v), catalogue: k, organization: o, editing: v, namesIssuers: namesIssuers(c)})
+	st := formState{draft: draftOf(v), catalogue: k, organization: o, editing: v, namesIssuers: namesIssuers(c), notices: s.driftNotice(v)}
+	return s.showSubscriptionForm(c, http.StatusOK, st)
 }
 
 // updateSubscription changes a subscription at Cybersource and here.
@@ -88,7 +89,15 @@ func (s *Server) updateSubscription(c echo.Context) error {
 	if err != nil {
 		return s.refuseChange(c, st, err)
 	}
-	s.flash(c, done.tone(), done.text())
+	tone, text := done.tone(), done.text()
+	if done == changedBoth {
+		now, err := s.store.GetSubscription(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		tone, text = savedFlash(v, now, text)
+	}
+	s.flash(c, tone, text)
 	return s.redirect(c, paths.ShowSubscription(v.ID))
 }
 
@@ -195,7 +204,7 @@ func (s *Server) changeSubscription(ctx context.Context, o store.Organization, c
 	if err != nil {
 		return changedNothing, err
 	}
-	if _, differs := patchOf(before, ch.wanted); !differs && !concernsToken(before, ch, plan) && plan.empty() && sameHere(before, ch.wanted) {
+	if _, differs := s.patchOf(before, ch.wanted); !differs && !concernsToken(before, ch, plan) && plan.empty() && sameHere(before, ch.wanted) {
 		return changedNothing, nil
 	}
 	if err := s.checkTaken(out, ch.wanted); err != nil {
@@ -204,8 +213,8 @@ func (s *Server) changeSubscription(ctx context.Context, o store.Organization, c
 	return s.applyChange(ctx, out, o, before, ch, plan)
 }
 
-// patchOf names what wanted has different from before.
-func patchOf(before, wanted store.Subscription) (patch cybs.SubscriptionPatch, differs bool) {
+// patchOf names what wanted has different from before, and from what Cybersource last answered.
+func (s *Server) patchOf(before, wanted store.Subscription) (patch cybs.SubscriptionPatch, differs bool) {
 	if wanted.Name != before.Name {
 		patch.Name, differs = &wanted.Name, true
 	}
@@ -222,5 +231,6 @@ func patchOf(before, wanted store.Subscription) (patch cybs.SubscriptionPatch, d
 		policy := retryPolicyOf(wanted.RetryPolicy)
 		patch.RetryPolicy, differs = &policy, true
 	}
+	differs = s.repair(&patch, before, wanted) || differs
 	return patch, differs
 }

@@ -32,6 +32,8 @@ type Item struct {
 	Host         string
 	Status       ui.Status
 	Since        time.Time
+	// Drift says what Cybersource has otherwise than wanted; empty: nothing.
+	Drift string
 	// Security is the policy in a word or two: "Mutual trust".
 	Security string
 	// Cover is how long an outage may last before something is lost.

@@ -34,6 +34,10 @@ type State struct {
 	// Detail is why, where that is known.
 	Detail    string
 	CheckedAt time.Time
+	// Drift says what Cybersource has otherwise than wanted, Drifts in full; Repair leads to where it can be repaired. Empty: nothing.
+	Drift  string
+	Drifts []ui.Pair
+	Repair ui.Action
 	Deeds     []Deed
 }
 
@@ -41,6 +45,8 @@ type State struct {
 type Deed struct {
 	Action ui.Action
 	Text   string
+	// Asks leads to a page that asks first, in place of doing it.
+	Asks bool
 }
 
 // Activity is what arrived lately.
