@@ -142,6 +142,8 @@ func (s *Store) MayPass(ctx context.Context, organizations []int64, subscription
 				CROSS JOIN LATERAL (SELECT id, reason, organization_id, subscription_id, received_at FROM deliveries
 					WHERE verdict = 'rejected' AND reason = r.reason ORDER BY id DESC LIMIT $3) d
 				JOIN subscriptions s ON s.id = d.subscription_id
+				-- Tokens are not kept: while tokens are asked for, nothing refused for one can be judged again.
+				WHERE NOT (d.reason LIKE 'token\_%' AND s.security_type <> 'KEY')
 		)
 		SELECT reason, key_id, count(*)::int FROM changed c
 		WHERE received_at < at AND ($1::bigint[] IS NULL OR organization_id = ANY($1)) AND ($2 = 0 OR subscription_id = $2)

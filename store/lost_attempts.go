@@ -67,3 +67,12 @@ func (g grouping) withRetries() []ID {
 	}
 	return ids
 }
+
+// ListRefusedWith returns the other rejected deliveries that look like attempts of the same notification as this one, in order of arrival, at most 20.
+func (s *Store) ListRefusedWith(ctx context.Context, delivery ID) ([]Delivery, error) {
+	rows, _ := s.pool.Query(ctx, "SELECT "+deliverySelect+` FROM deliveries WHERE id IN (
+			SELECT o.id FROM deliveries d JOIN deliveries o ON o.subscription_id = d.subscription_id AND o.explain_loose = d.explain_loose AND o.explain_loose IS NOT NULL
+			WHERE d.id = $1 AND o.id <> d.id AND o.verdict = 'rejected' AND o.event_date = d.event_date LIMIT 20) ORDER BY id`, delivery)
+	list, err := pgx.CollectRows(rows, scanDelivery)
+	return list, mapError("list refused attempts beside delivery "+delivery.String(), err)
+}

@@ -211,6 +211,9 @@ func (f *filters) pager(path string, first, last store.ID, hasNewer, hasOlder bo
 	if rows == 1 {
 		p.Summary = "1 " + strings.TrimSuffix(noun, "s")
 	}
+	if hasNewer || hasOlder {
+		p.Summary += " on this page"
+	}
 	if hasNewer {
 		p.Newer = f.href(path, newerParam, first.String(), liveParam, "")
 	}

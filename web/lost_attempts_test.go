@@ -87,3 +87,20 @@ func TestOnlyAttemptsThatNeverArrivedAreLost(t *testing.T) {
 		})
 	}
 }
+
+func TestARejectedAttemptNamesTheOthersAndSaysWhenCybersourceHasGivenUp(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	base := a.delivery(time.Now().Add(-30*time.Minute), `{"payload":{"n":1}}`)
+	var list []*store.Delivery
+	for number := range 4 {
+		list = append(list, a.refuse(base, base.ReceivedAt.Add(time.Duration(number)*time.Minute), number))
+	}
+	viewer := a.As(store.RoleViewer)
+	page := viewer.Get(paths.ShowRejected(list[0].ID.String())).Wants(http.StatusOK).Says("Cybersource has given up", "Retry 1", "Retry 3", "rejected too, 401 Unauthorized")
+	for _, d := range list[1:] {
+		if linkTo(page, "rejected too") == "" || !strings.Contains(page.Body, paths.ShowRejected(d.ID.String())) {
+			t.Errorf("nothing leads to %s", d.ID)
+		}
+	}
+}

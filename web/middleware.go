@@ -21,6 +21,7 @@ import (
 const (
 	maxFormBytes   = 256 << 10
 	requestTimeout = 30 * time.Second // a call to Cybersource with its retries fits
+	readTimeout    = 6 * time.Second  // of a page that only reads: nobody waits longer for a database that stands still
 )
 
 // policy allows what the pages use, and nothing inline. font-src is for the two font files below /static.
@@ -130,7 +131,11 @@ func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		most := requestTimeout
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			most = readTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		// The page of an error is made after this has returned, and cannot be made with a context that has ended.

@@ -134,7 +134,7 @@ func (s *Server) tryCredentials(ctx context.Context, o store.Organization) orgvi
 		return check
 	}
 	check.Tone, check.Title = ui.Good, "Cybersource accepts the credentials"
-	check.Text = fmt.Sprintf("The organization is enabled for %d products.", len(products))
+	check.Text = "The organization is enabled for " + plural(len(products), "product", "products") + "."
 	if len(products) == 1 {
 		check.Text = "The organization is enabled for one product."
 	}

@@ -46,7 +46,7 @@ var reasons = []reason{
 		code: "token_missing", text: "No token", step: stepWayIn,
 		meaning: "The subscription uses OAuth, and the request came without a bearer token.",
 		next: []string{
-			"Compare the security policy here with the one that Cybersource has for the subscription: the difference is shown on its page.",
+			"Compare the security policy here with the one that Cybersource has for the subscription: choose Refresh on its page, and it says whether they differ.",
 			"If a proxy stands before the receiver, let it pass the Authorization header.",
 		},
 	},

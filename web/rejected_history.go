@@ -47,7 +47,18 @@ func (s *Server) history(c echo.Context, r rejectedShown, v verdicts) (rejected.
 		h.Facts = append(h.Facts, ui.Pair{Name: "Notification", Value: r.NotificationID.String(), Mono: true, Href: paths.ShowDelivery(r.ID.String())})
 		return h, nil
 	}
-	switch expected, err := s.expectedAfter(c.Request().Context(), r.Delivery); {
+	others, err := s.store.ListRefusedWith(c.Request().Context(), r.ID)
+	if err != nil {
+		return h, err
+	}
+	last := r.Delivery
+	for _, d := range others {
+		h.Facts = append(h.Facts, ui.Pair{Name: attemptName(d), Value: "rejected too, " + answerText(d.Answered), Href: paths.ShowRejected(d.ID.String())})
+		if d.RetryNumber > last.RetryNumber {
+			last = d
+		}
+	}
+	switch expected, err := s.expectedAfter(c.Request().Context(), last); {
 	case err == nil:
 		h.Next = deliveries.ExpectedPart(h.Clock, expected)
 	case !errors.Is(err, store.ErrNotFound): // without its subscription nothing can be said

@@ -33,7 +33,7 @@ func expectedBy(policy cybs.RetryPolicy, d store.Delivery, now time.Time) delive
 	case !ok && retries == 0:
 		return deliveries.Expected{Text: "None: the retry policy has no retries.", From: workedOut}
 	case !ok:
-		return deliveries.Expected{Text: fmt.Sprintf("None: it says it is retry %d of %d.", d.RetryNumber, retries), From: workedOut}
+		return deliveries.Expected{Text: fmt.Sprintf("None: it says it is retry %d of %d. That was the last one, so Cybersource has given up.", d.RetryNumber, retries), From: workedOut}
 	case next.At.Before(now):
 		return deliveries.Expected{Text: fmt.Sprintf("Retry %d of %d was expected", next.Number, retries), At: next.At, From: workedOut}
 	}

@@ -22,7 +22,7 @@ func TestWhatIsExpectedAfterARefusedDelivery(t *testing.T) {
 	}{
 		"the first retry, to come":   {cybs.DefaultRetryPolicy(), 0, 401, at, "Retry 1 of 3 is expected", at.Add(time.Minute)},
 		"the first retry, gone by":   {cybs.DefaultRetryPolicy(), 0, 401, at.Add(time.Hour), "Retry 1 of 3 was expected", at.Add(time.Minute)},
-		"the last retry was refused": {cybs.DefaultRetryPolicy(), 3, 401, at, "None: it says it is retry 3 of 3.", time.Time{}},
+		"the last retry was refused": {cybs.DefaultRetryPolicy(), 3, 401, at, "None: it says it is retry 3 of 3. That was the last one, so Cybersource has given up.", time.Time{}},
 		"a policy without retries":   {cybs.RetryPolicy{Algorithm: cybs.Arithmetic}, 0, 401, at, "None: the retry policy has no retries.", time.Time{}},
 		"held, but answered 200":     {cybs.DefaultRetryPolicy(), 0, 200, at, "None: it was answered 200", time.Time{}},
 	} {

@@ -161,7 +161,7 @@ var rungWords = []rung{
 		code: "token", text: "Token missing or not accepted",
 		meaning: "The subscription uses OAuth, and the bearer token was not one that counts for it. The signature was not looked at.",
 		next: []string{
-			"Compare the security policy here with the one that Cybersource has for the subscription: the difference is shown on its page.",
+			"Compare the security policy here with the one that Cybersource has for the subscription: choose Refresh on its page, and it says whether they differ.",
 			"If a single one was refused after a rotation, nothing is to be done: Cybersource asks for another token and sends again.",
 			"If a proxy stands before the receiver, let it pass the Authorization header.",
 		},

@@ -56,7 +56,7 @@ func catalogueCheck(k catalogue) subscriptions.Check {
 	if k.problem != "" {
 		return subscriptions.Check{Name: "Cybersource answers", Tone: ui.Bad, Word: "No", Text: k.problem}
 	}
-	return subscriptions.Check{Name: "Cybersource answers", Tone: ui.Good, Word: "Yes", Text: fmt.Sprintf("It offers %d products to this organization.", len(k.products))}
+	return subscriptions.Check{Name: "Cybersource answers", Tone: ui.Good, Word: "Yes", Text: "It offers " + plural(len(k.products), "product", "products") + " to this organization."}
 }
 
 // currentKey is the key that Cybersource signs with now, as far as is known here.

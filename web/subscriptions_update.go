@@ -177,7 +177,7 @@ func (s *Server) staleNotice(c echo.Context, v, now store.Subscription) subscrip
 	}
 	return subscriptions.Notice{
 		Tone: ui.Waiting, Title: who + " saved other changes while you were editing",
-		Text: fmt.Sprintf("Nothing of yours was saved. Your answers are kept below; what is stored now is called “%s” and has %d products. Save again to replace it, or cancel to look at it first.", now.Name, len(now.Products)),
+		Text: fmt.Sprintf("Nothing of yours was saved. Your answers are kept below; what is stored now is called “%s” and has %s. Save again to replace it, or cancel to look at it first.", now.Name, plural(len(now.Products), "product", "products")),
 	}
 }
 

@@ -121,3 +121,10 @@ func orDash(s string) string {
 	}
 	return s
 }
+
+func timesText(n int) string {
+	if n == 1 {
+		return "1 time"
+	}
+	return ui.CountText(int64(n), 0) + " times"
+}
