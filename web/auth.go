@@ -134,7 +134,7 @@ func (s *Server) requireUser(next echo.HandlerFunc) echo.HandlerFunc {
 			then = c.Request().URL.RequestURI()
 		}
 		// htmx sends whole forms only to preview what they do; its other posts hold nothing that somebody typed.
-		if c.Request().Method == http.MethodPost && (!s.partial(c) || c.Request().PostForm.Get(subscriptions.FieldIntent) == subscriptions.IntentPreview) {
+		if r := c.Request(); r.Method == http.MethodPost && (!s.partial(c) || r.PostForm.Get(subscriptions.FieldIntent) == subscriptions.IntentPreview) {
 			then = s.keepForm(c)
 		}
 		to := paths.SignInThen(then)

@@ -33,8 +33,12 @@ func TestEveryProblemHasAWayOn(t *testing.T) {
 	srv := webtest.New(t)
 	in := srv.As(store.RoleViewer)
 	for _, c := range []struct{ method, path string }{
-		{http.MethodGet, "/nothing/here"}, {http.MethodGet, paths.SignOut}, {http.MethodDelete, paths.Team}, {http.MethodPut, paths.ShowOrganization(srv.Organization.ID)},
-		{http.MethodPost, paths.Team}, {http.MethodGet, paths.NewMember},
+		{http.MethodGet, "/nothing/here"},
+		{http.MethodGet, paths.SignOut},
+		{http.MethodDelete, paths.Team},
+		{http.MethodPut, paths.ShowOrganization(srv.Organization.ID)},
+		{http.MethodPost, paths.Team},
+		{http.MethodGet, paths.NewMember},
 	} {
 		page := in.Do(c.method, c.path, nil)
 		if page.Status < 400 || len(page.ByTestID("problem").All(func(e *webtest.Element) bool { return e.Tag() == "a" && strings.HasPrefix(e.Attr("href"), "/") })) == 0 {
