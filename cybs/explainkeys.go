@@ -15,7 +15,7 @@ func (c *climb) sortKeys() {
 			}
 		}
 	}
-	named := func(k KnownKey) bool { return k.ID == c.sig.KeyID }
+	named := func(k KnownKey) bool { return SameID(k.ID, c.sig.KeyID) }
 	c.ours = bound(c.ours, maxExplainKeys, named)
 	c.others = bound(c.others, maxExplainKeys-len(c.ours), named)
 }
@@ -46,7 +46,7 @@ func (c *climb) sameEnvironment(key KnownKey) bool {
 
 func find(keys []KnownKey, id string) (KnownKey, bool) {
 	for _, key := range keys {
-		if key.ID == id {
+		if SameID(key.ID, id) {
 			return key, true
 		}
 	}

@@ -190,7 +190,7 @@ func (r keyResponse) signatureKey(organizationID string) (*SignatureKey, error) 
 		return nil, fmt.Errorf("%w: the key has no id", ErrMalformedResponse)
 	}
 	return &SignatureKey{
-		KeyID: string(r.Key.KeyID), Key: secret, Status: string(r.Key.Status),
+		KeyID: NormalID(string(r.Key.KeyID)), Key: secret, Status: string(r.Key.Status),
 		OrganizationID: firstOf(string(r.Key.OrganizationID), organizationID),
 		ExpiresAt:      r.Key.ExpirationDate.Time, CreatedAt: r.SubmitTime.Time,
 	}, nil

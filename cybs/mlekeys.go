@@ -35,7 +35,7 @@ func (k MLEKey) matches(kid string) bool {
 	}
 	serial := k.Certificate.leaf.SerialNumber
 	for _, id := range [...]string{k.ID, k.Certificate.KeyID(), serial.String(), serial.Text(16)} {
-		if id != "" && strings.EqualFold(id, kid) {
+		if id != "" && strings.EqualFold(NormalID(id), NormalID(kid)) {
 			return true
 		}
 	}

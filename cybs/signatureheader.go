@@ -93,7 +93,9 @@ func (h *SignatureHeader) setKeyID(text string) error {
 	if text == "" || len(text) > maxKeyID {
 		return fmt.Errorf("keyId has %d bytes", len(text))
 	}
-	h.KeyID = cleanText(text, maxKeyID)
+	if h.KeyID = NormalID(cleanText(text, maxKeyID)); h.KeyID == "" {
+		return errors.New("keyId is empty")
+	}
 	return nil
 }
 

@@ -287,7 +287,7 @@ func (f RejectedFilter) where() where {
 	w.addIf(f.SubscriptionID != 0, "subscription_id = ?", f.SubscriptionID)
 	w.addIf(f.Reason != "", "reason = ?", f.Reason)
 	w.addIf(f.Rung != "", "explain_rung = ?", f.Rung)
-	w.addIf(f.KeyID != "", "key_id = ?", f.KeyID)
+	w.addIf(f.KeyID != "", "key_id = ANY(?)", idSpellings(f.KeyID))
 	w.addIf(f.ProductID != "", "product_id = ?", f.ProductID)
 	w.addIf(f.EventType != "", "event_type = ?", f.EventType)
 	w.addIf(!f.DeliveryID.IsZero(), "id = ?", f.DeliveryID)
@@ -301,8 +301,9 @@ func (f RejectedFilter) where() where {
 
 // addSearch finds rejected deliveries by an id. Each part is a look into one index, and bounded: anybody may send the same id many times.
 func (w *where) addSearch(text string) {
-	w.add(`id IN (SELECT ?::uuid UNION (SELECT id FROM deliveries WHERE trace_id = ? AND trace_id <> '' LIMIT 1000)
-		UNION (SELECT id FROM deliveries WHERE explain_object = ? AND explain_object <> '' LIMIT 1000))`, idOrZero(text), text, text)
+	spellings := idSpellings(text)
+	w.add(`id IN (SELECT ?::uuid UNION (SELECT id FROM deliveries WHERE trace_id = ANY(?) AND trace_id <> '' LIMIT 1000)
+		UNION (SELECT id FROM deliveries WHERE explain_object = ANY(?) AND explain_object <> '' LIMIT 1000))`, idOrZero(text), spellings, spellings)
 }
 
 // idOrZero is an id that no row has for a text that is none.
@@ -317,7 +318,7 @@ func idOrZero(text string) ID {
 // RejectedNames reports whether a rejected delivery names this signature key.
 func (s *Store) RejectedNames(ctx context.Context, keyID string) (bool, error) {
 	var named bool
-	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM deliveries WHERE verdict = 'rejected' AND key_id = $1 AND key_id <> '')", keyID).Scan(&named)
+	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM deliveries WHERE verdict = 'rejected' AND key_id = ANY($1) AND key_id <> '')", idSpellings(keyID)).Scan(&named)
 	return named, mapError("find rejected deliveries by their key", err)
 }
 

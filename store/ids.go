@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -83,4 +85,23 @@ func (id *ID) ScanUUID(v pgtype.UUID) error {
 		*id = v.Bytes
 	}
 	return nil
+}
+
+// idSpellings are the spellings under which an id of Cybersource may stand in old rows: as it is, in one case of letters throughout, and a UUID with or without its hyphens.
+func idSpellings(text string) []string {
+	forms := []string{text}
+	if id, err := ParseID(text); err == nil {
+		forms = append(forms, strings.ReplaceAll(id.String(), "-", ""))
+	} else if raw, err := hex.DecodeString(text); err == nil && len(raw) == len(id) {
+		forms = append(forms, ID(raw).String())
+	}
+	list := make([]string, 0, 3*len(forms))
+	for _, form := range forms {
+		for _, spelling := range []string{form, strings.ToLower(form), strings.ToUpper(form)} {
+			if !slices.Contains(list, spelling) {
+				list = append(list, spelling)
+			}
+		}
+	}
+	return list
 }

@@ -133,7 +133,7 @@ func (s *Store) MayPass(ctx context.Context, organizations []int64, subscription
 		), changed AS (
 			SELECT d.id, d.reason, d.organization_id, d.subscription_id, d.received_at, k.key_id, k.created_at AS at FROM keys k
 				CROSS JOIN LATERAL (SELECT id, reason, organization_id, subscription_id, received_at FROM deliveries
-					WHERE verdict = 'rejected' AND key_id = k.key_id AND key_id <> '' ORDER BY id DESC LIMIT $3) d
+					WHERE verdict = 'rejected' AND key_id = ANY(ARRAY[k.key_id, lower(k.key_id), upper(k.key_id)]) AND key_id <> '' ORDER BY id DESC LIMIT $3) d
 				WHERE d.organization_id = k.organization_id AND d.reason IN (`+healedByKey+`)
 			UNION ALL
 			SELECT d.id, d.reason, d.organization_id, d.subscription_id, d.received_at, '', CASE WHEN d.reason IN (`+healedByPolicy+`) THEN s.updated_at

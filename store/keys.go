@@ -51,6 +51,13 @@ func (s *Store) AddSignatureKey(ctx context.Context, k SignatureKey, audit Audit
 }
 
 func (s *Store) insertSignatureKey(ctx context.Context, tx pgx.Tx, k *SignatureKey) error {
+	var taken bool // also in the spelling of an earlier release, which kept ids as they were typed
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM signature_keys WHERE organization_id = $1 AND key_id = ANY($2))", k.OrganizationID, idSpellings(k.KeyID)).Scan(&taken); err != nil {
+		return mapError("look for signature key "+k.KeyID, err)
+	}
+	if taken {
+		return fmt.Errorf("insert signature key %s: the organization has it: %w", k.KeyID, ErrConflict)
+	}
 	if k.ReplacedAt.IsZero() {
 		if _, err := tx.Exec(ctx, "UPDATE signature_keys SET replaced_at = $2, retired_at = least(retired_at, $3) WHERE organization_id = $1 AND replaced_at IS NULL",
 			k.OrganizationID, s.now(), zeroIsNull(k.FormerRetiresAt)); err != nil {

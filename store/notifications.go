@@ -122,9 +122,9 @@ func (f NotificationFilter) where() where {
 		w.add("state = ?", string(f.Status))
 	}
 	if f.Search != "" {
-		id := idOrZero(f.Search)
-		w.add(`id IN (SELECT ?::uuid UNION SELECT notification_id FROM deliveries WHERE id = ? UNION SELECT notification_id FROM deliveries WHERE trace_id = ?
-			UNION SELECT id FROM notifications WHERE object_id = ?)`, id, id, f.Search, f.Search)
+		id, spellings := idOrZero(f.Search), idSpellings(f.Search)
+		w.add(`id IN (SELECT ?::uuid UNION SELECT notification_id FROM deliveries WHERE id = ? UNION SELECT notification_id FROM deliveries WHERE trace_id = ANY(?)
+			UNION SELECT id FROM notifications WHERE object_id = ANY(?))`, id, id, spellings, spellings)
 	}
 	w.addRange(f.From, f.To)
 	return w

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/views/paths"
 	"github.com/switchboardhq/switchboard/views/ui"
@@ -138,7 +139,7 @@ func readFilters(query url.Values, sc scope, now time.Time, zone *time.Location)
 	f.take(query, statusParam, func(v string) string { f.status = v; return "" })
 	f.take(query, reasonParam, f.readReason)
 	f.take(query, rungParam, f.readRung)
-	f.take(query, keyParam, func(v string) string { f.keyID = v; return "" })
+	f.take(query, keyParam, func(v string) string { f.keyID = cybs.NormalID(v); return "" })
 	f.take(query, fromParam, func(v string) string { return f.readTime(&f.from, v, now) })
 	f.take(query, toParam, func(v string) string { return f.readTime(&f.to, v, now) })
 	f.take(query, sizeParam, f.readSize)
@@ -239,6 +240,7 @@ func (f *filters) readSubscription(value string) string {
 
 // readSearch takes a whole id. A subscription's id and an event type are filters of their own.
 func (f *filters) readSearch(value string) string {
+	value = cybs.NormalID(value)
 	for _, v := range f.scope.subscriptions {
 		if v.WebhookID != "" && strings.EqualFold(v.WebhookID, value) {
 			f.subscriptionID = v.ID

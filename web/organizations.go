@@ -260,11 +260,7 @@ func (s *Server) updateOrganization(c echo.Context) error {
 
 // organizationIDFrom reads Cybersource's id of an organization.
 func organizationIDFrom(f *form) string {
-	id := f.required("organization_id", 100, "Type the organization's id, as the Business Center shows it.")
-	if id != "" && !organizationIDForm.MatchString(id) {
-		f.fail("organization_id", "An organization's id has letters, digits, - and _ only.")
-	}
-	return id
+	return f.accountID("organization_id", "Type the organization's id, as the Business Center shows it.", "An organization's id has letters, digits, - and _ only.")
 }
 
 // stateOfOrganization tells one state of an organization from the next.
@@ -281,21 +277,9 @@ func (s *Server) refuseStaleOrganization(c echo.Context, f *form, now store.Orga
 // credentialsFrom reads what may change of an organization, and the secret if one was typed.
 func credentialsFrom(f *form, o *store.Organization) cybs.Secret {
 	o.Name = f.required("name", 100, "Type a name, as your team calls it.")
-	o.MerchantID = f.required("merchant_id", 100, "Type the merchant id that signs requests; it is often the organization's id.")
-	if o.MerchantID != "" && !organizationIDForm.MatchString(o.MerchantID) {
-		f.fail("merchant_id", "A merchant id has letters, digits, - and _ only.")
-	}
-	o.KeyID = f.required("key_id", 100, "Type the id of the REST shared-secret key.")
-	typed := f.secret("secret", 1000)
-	if typed == "" {
-		return nil
-	}
-	secret, err := cybs.ParseSecret(typed)
-	if err != nil {
-		f.fail("secret", "This is not a whole secret: it should be base64, often ending in =. Copy it again from the Business Center.")
-		return nil
-	}
-	return secret
+	o.MerchantID = f.accountID("merchant_id", "Type the merchant id that signs requests; it is often the organization's id.", "A merchant id has letters, digits, - and _ only.")
+	o.KeyID = f.typedID("key_id", "Type the id of the REST shared-secret key.")
+	return f.sharedSecret("secret")
 }
 
 func (s *Server) renderOrganizationForm(c echo.Context, status int, f *form, o store.Organization) error {

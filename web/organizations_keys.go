@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
-	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/store"
 	orgviews "github.com/switchboardhq/switchboard/views/organizations"
 	"github.com/switchboardhq/switchboard/views/paths"
@@ -29,12 +27,6 @@ const (
 	keyCurrent = "current"
 	keyFormer  = "former"
 )
-
-// minKeyBytes is less than any key that Cybersource gives out.
-const minKeyBytes = 16
-
-// keyIDForm is what a signature header can name: no spaces, no semicolon.
-var keyIDForm = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,200}$`)
 
 func addKeyAction(c echo.Context, o store.Organization) ui.Action {
 	a := ui.Action{Label: "Add a key made elsewhere", Href: paths.NewSignatureKeyOf(o.ID), Icon: ui.IconKeys, Small: true, Attrs: templ.Attributes{"data-testid": "new-key"}}
@@ -128,12 +120,9 @@ func (s *Server) endFormerKey(ctx context.Context, k *store.SignatureKey) error 
 }
 
 func (s *Server) signatureKeyFrom(f *form, o store.Organization) store.SignatureKey {
-	k := store.SignatureKey{OrganizationID: o.ID, KeyID: f.required(keyIDField, 200, "Type the id of the key.")}
-	if k.KeyID != "" && !keyIDForm.MatchString(k.KeyID) {
-		f.fail(keyIDField, "A key id has letters, digits and . _ : / + = - only.")
-	}
-	secret, err := cybs.ParseSecret(f.secret(keySecretField, 1000))
-	if err != nil || len(secret) < minKeyBytes {
+	k := store.SignatureKey{OrganizationID: o.ID, KeyID: f.typedID(keyIDField, "Type the id of the key.")}
+	secret := f.sharedSecret(keySecretField)
+	if len(secret) == 0 {
 		f.fail(keySecretField, "This is not a whole key: it should be base64, often ending in =. Copy it again from where it was made.")
 	}
 	k.Key = store.Secret(secret)
@@ -145,6 +134,7 @@ func (s *Server) signatureKeyFrom(f *form, o store.Organization) store.Signature
 		f.fail(keyStateField, "Choose which key it is.")
 	}
 	if ends := f.text(keyEndsField, 20); ends != "" {
+		var err error
 		if k.ExpiresAt, err = time.Parse(time.DateOnly, ends); err != nil {
 			f.fail(keyEndsField, "This is not a date. Write it as 2027-01-31, or leave it empty.")
 		}

@@ -129,7 +129,14 @@ func (s *Server) readIssuer(f *form, v *store.Subscription) (given givenCredenti
 		}
 		return given
 	}
-	v.Policy.OAuth.ClientID, v.Policy.OAuth.KeyID = f.text(subscriptions.FieldClientID, maxTokenWords), f.text(subscriptions.FieldStoredKeyID, maxTokenWords)
+	v.Policy.OAuth.ClientID = f.text(subscriptions.FieldClientID, maxTokenWords)
+	if what := invisible(v.Policy.OAuth.ClientID); what != "" {
+		f.fail(subscriptions.FieldClientID, "There is "+what+" inside this client id. Copy it again without it.")
+	}
+	v.Policy.OAuth.KeyID = cybs.NormalID(f.text(subscriptions.FieldStoredKeyID, maxTokenWords))
+	if problem := idProblem(v.Policy.OAuth.KeyID); v.Policy.OAuth.KeyID != "" && problem != "" {
+		f.fail(subscriptions.FieldStoredKeyID, problem)
+	}
 	given.secret = cybs.Secret(f.secret(subscriptions.FieldClientSecret, maxSecretBytes))
 	switch {
 	case len(given.secret) > 0 && v.Policy.OAuth.ClientID == "":

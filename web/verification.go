@@ -159,7 +159,7 @@ func keyStep(d store.Delivery, keys []store.SignatureKey) ui.LifeStep {
 
 // keyOf is the stored key that a delivery names.
 func keyOf(d store.Delivery, keys []store.SignatureKey) (store.SignatureKey, bool) {
-	i := slices.IndexFunc(keys, func(k store.SignatureKey) bool { return strings.EqualFold(k.KeyID, d.KeyID) })
+	i := slices.IndexFunc(keys, func(k store.SignatureKey) bool { return cybs.SameID(k.KeyID, d.KeyID) })
 	if i < 0 {
 		return store.SignatureKey{}, false
 	}

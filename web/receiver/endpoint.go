@@ -44,7 +44,7 @@ type keyring struct {
 }
 
 func (k *keyring) lookup(keyID string) (cybs.Key, bool) {
-	key, ok := k.keys[keyID]
+	key, ok := k.keys[keyID] // signature headers are read with their ids in normal form
 	return key, ok
 }
 
@@ -199,7 +199,7 @@ func (e *endpoints) readKeys(ctx context.Context, organizationID int64) (*keyrin
 	}
 	ring := &keyring{keys: make(map[string]cybs.Key, len(list)), unreadable: make(map[string]bool)}
 	for _, k := range list {
-		id := k.KeyID
+		id := cybs.NormalID(k.KeyID)
 		if _, newer := ring.keys[id]; newer {
 			continue
 		}

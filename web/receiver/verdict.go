@@ -199,7 +199,7 @@ func crossCheck(e *endpoint, n *cybs.Notification) string {
 		}
 	}
 	switch {
-	case e.WebhookID != "" && n.WebhookID != "" && !strings.EqualFold(n.WebhookID, e.WebhookID):
+	case e.WebhookID != "" && n.WebhookID != "" && !strings.EqualFold(cybs.NormalID(n.WebhookID), e.WebhookID):
 		return fmt.Sprintf("It is for webhook id %s, but this endpoint belongs to %s.", n.WebhookID, e.WebhookID)
 	case n.OrganizationID != "" && !strings.EqualFold(n.OrganizationID, e.Organization):
 		return fmt.Sprintf("It is for organization %s, but this endpoint belongs to %s.", n.OrganizationID, e.Organization)
