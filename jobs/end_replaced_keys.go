@@ -45,7 +45,9 @@ type endReplacedKeysWorker struct {
 }
 
 // Timeout bounds the work.
-func (*endReplacedKeysWorker) Timeout(*river.Job[endReplacedKeysArgs]) time.Duration { return time.Minute }
+func (*endReplacedKeysWorker) Timeout(*river.Job[endReplacedKeysArgs]) time.Duration {
+	return time.Minute
+}
 
 // Work gives them an end, counted from now: nobody has been shown one yet.
 func (w *endReplacedKeysWorker) Work(ctx context.Context, _ *river.Job[endReplacedKeysArgs]) error {

@@ -10,8 +10,8 @@ import (
 // retry, or somebody who got hold of the former key.
 func (s *Store) VerifiedByReplacedKey(ctx context.Context, notifications []ID) (map[ID]bool, error) {
 	found := make(map[ID]bool)
-	var any bool
-	if err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM signature_keys WHERE replaced_at IS NOT NULL)").Scan(&any); err != nil || !any || len(notifications) == 0 {
+	var replaced bool
+	if err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM signature_keys WHERE replaced_at IS NOT NULL)").Scan(&replaced); err != nil || !replaced || len(notifications) == 0 {
 		return found, mapError("look for replaced signature keys", err)
 	}
 	rows, _ := s.pool.Query(ctx, `SELECT DISTINCT d.notification FROM (

@@ -125,7 +125,7 @@ func (f *form) sharedSecret(name string) cybs.Secret {
 	return secret
 }
 
-const notWholeSecret = "This is not a whole secret: it should be base64, often ending in =. Copy it again from the Business Center."
+const notWholeSecret = "This is not a whole secret: it should be base64, often ending in =. Copy it again from the Business Center." //nolint:gosec // G101: words about a secret
 
 // secretProblem names what was pasted in place of a shared secret, "" when it may be one.
 func secretProblem(typed string) string {

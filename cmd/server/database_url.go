@@ -11,7 +11,7 @@ import (
 )
 
 // encodeHint says what to do with a password that breaks its URL.
-const encodeHint = "want postgres://user:password@host:5432/database, where : / ? # [ ] @ and % in the user's name and the password must be percent-encoded, for example %23 for #"
+const encodeHint = "want postgres://user:password@host:5432/database, where : / ? # [ ] @ and % in the user's name and the password must be percent-encoded, for example %23 for #" //nolint:gosec // G101: an example
 
 var (
 	schemeForm  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]{0,30}://`)

@@ -41,7 +41,7 @@ func openDataDir(dir string) error {
 // Only the private database may do without a configured key.
 func sealingKeys(cfg Config) ([]store.SealingKey, error) {
 	file := keyFile(cfg)
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // below the configured folder
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if len(cfg.EncryptionKeys) > 0 {

@@ -60,14 +60,14 @@ func openKeys(ctx context.Context, cfg Config, log *slog.Logger) (*keysDatabase,
 		db.store, err = store.Open(ctx, store.Config{URL: db.sessions(), Sealer: sealer, MaxConns: 3})
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.database.stop(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, db.stop(context.WithoutCancel(ctx)))
 	}
 	return db, nil
 }
 
 func (db *keysDatabase) close(ctx context.Context) error {
 	db.store.Close()
-	return db.database.stop(ctx)
+	return db.stop(ctx)
 }
 
 // usedNow tells whether a program is connected to the database.
