@@ -52,7 +52,8 @@ type house struct {
 	outages       []store.Outage
 	losses        [][]string // what each of the shown outages costs
 	ungrouped     []store.Ungrouped
-	counted       int64 // rejected deliveries of a day that were only counted
+	refused       map[int64]string // by subscription, what it says of refused retries
+	counted       int64            // rejected deliveries of a day that were only counted
 	schema        int64
 	now           time.Time
 }
@@ -143,6 +144,9 @@ func (s *Server) readHouseRest(ctx context.Context, h house, ids []int64, clock 
 	if h.counted, err = s.store.RejectedUnstored(ctx, store.RejectedFilter{Organizations: ids, From: h.now.Add(-24 * time.Hour)}); err != nil {
 		return h, err
 	}
+	if h.refused, err = s.refusedLines(ctx, h.subscriptions[:min(len(h.subscriptions), shownSubscriptions)]); err != nil {
+		return h, err
+	}
 	for _, o := range h.outages[:min(len(h.outages), shownOutages)] {
 		lines, err := s.lossLines(ctx, o, h.subscriptions, clock)
 		if err != nil {
@@ -219,7 +223,7 @@ func (s *Server) overviewNow(h house, r chartRange, clock ui.Clock) overview.Now
 	}
 	for _, v := range h.subscriptions[:min(len(h.subscriptions), shownSubscriptions)] {
 		light := h.light(v)
-		light.Telling = firstOf(driftText(s.driftsOf(v)), light.Telling)
+		light.Telling = firstOf(h.refused[v.ID], driftText(s.driftsOf(v)), light.Telling)
 		n.Subscriptions = append(n.Subscriptions, light)
 	}
 	for _, c := range h.reasons {

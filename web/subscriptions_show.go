@@ -149,6 +149,11 @@ func (s *Server) stateOf(c echo.Context, v store.Subscription) (subscriptions.St
 		return state, err
 	}
 	state.Meaning, state.Next = statusWords(v, switchedOff)
+	refused, err := s.refusedOf(c.Request().Context(), v)
+	if err != nil {
+		return state, err
+	}
+	state = withRefused(state, v, refused)
 	if drifts := s.driftsOf(v); len(drifts) > 0 {
 		state.Drift, state.Drifts, state.Repair = driftText(drifts), driftPairs(drifts), repairAction(v, firstOf(whyNotEdit(c), whyNotChange(v)))
 		if v.Status == store.StatusActive && driftsIn(drifts, memberURL) {

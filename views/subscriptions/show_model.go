@@ -34,11 +34,14 @@ type State struct {
 	// Detail is why, where that is known.
 	Detail    string
 	CheckedAt time.Time
+	// Refused says what Switchboard itself refused to the end, Refusals why, each leading to the deliveries. Empty: nothing.
+	Refused  string
+	Refusals []ui.Pair
 	// Drift says what Cybersource has otherwise than wanted, Drifts in full; Repair leads to where it can be repaired. Empty: nothing.
 	Drift  string
 	Drifts []ui.Pair
 	Repair ui.Action
-	Deeds     []Deed
+	Deeds  []Deed
 }
 
 // Deed is an action with a sentence about what leaves the building.
