@@ -53,7 +53,9 @@ func (b *PageBuffer) WriteString(s string) (int, error) {
 }
 
 // Draw renders a component within the bounds of a page, and no longer than ctx lasts. ErrTooLarge when it does not fit or takes too long.
-func Draw(ctx context.Context, c templ.Component) (*PageBuffer, error) { return draw(ctx, c, MaxPageBytes, MaxDrawTime) }
+func Draw(ctx context.Context, c templ.Component) (*PageBuffer, error) {
+	return draw(ctx, c, MaxPageBytes, MaxDrawTime)
+}
 
 func draw(ctx context.Context, c templ.Component, most int, within time.Duration) (*PageBuffer, error) {
 	limited, cancel := context.WithTimeout(ctx, within)

@@ -67,7 +67,9 @@ func (r *Receiver) SameNotification(ctx context.Context, d store.Delivery) (stor
 
 // OpenDelivery reads a stored delivery that has its body, and decrypts it where it is encrypted. The notification is never nil; errors are those of
 // [cybs.OpenNotification].
-func (r *Receiver) OpenDelivery(d store.Delivery) (*cybs.Notification, error) { return r.grouper.read(d) }
+func (r *Receiver) OpenDelivery(d store.Delivery) (*cybs.Notification, error) {
+	return r.grouper.read(d)
+}
 
 // judgeStored never fails: what cannot be judged says so.
 func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) {
