@@ -22,12 +22,21 @@ type library struct {
 func libraries() []library {
 	var list []library
 	for _, l := range []library{
-		{name: "minimal"}, {name: "Go", extra: "<>&\u2028\u2029"}, {name: "Go without HTML", extra: "\u2028\u2029"},
-		{name: "Gson", extra: "<>&='\u2028\u2029"}, {name: "Gson without HTML", extra: "\u2028\u2029"},
-		{name: ".NET", extra: "<>&'+`\"\u007f", ascii: true}, {name: "Json.NET", extra: "\u0085\u2028\u2029"}, {name: "Json.NET for HTML", extra: "<>&'\"\u0085\u2028\u2029"},
-		{name: "Jackson or Python", ascii: true}, {name: "PHP", ascii: true, slash: true}, {name: "PHP with slashes", ascii: true},
-		{name: "PHP in Unicode", slash: true, extra: "\u2028\u2029"}, {name: "PHP before 7.1 in Unicode", slash: true},
-		{name: "PHP for HTML", extra: "<>&'\"", ascii: true, slash: true}, {name: "Rails", extra: "<>&\u2028\u2029"},
+		{name: "minimal"},
+		{name: "Go", extra: "<>&\u2028\u2029"},
+		{name: "Go without HTML", extra: "\u2028\u2029"},
+		{name: "Gson", extra: "<>&='\u2028\u2029"},
+		{name: "Gson without HTML", extra: "\u2028\u2029"},
+		{name: ".NET", extra: "<>&'+`\"\u007f", ascii: true},
+		{name: "Json.NET", extra: "\u0085\u2028\u2029"},
+		{name: "Json.NET for HTML", extra: "<>&'\"\u0085\u2028\u2029"},
+		{name: "Jackson or Python", ascii: true},
+		{name: "PHP", ascii: true, slash: true},
+		{name: "PHP with slashes", ascii: true},
+		{name: "PHP in Unicode", slash: true, extra: "\u2028\u2029"},
+		{name: "PHP before 7.1 in Unicode", slash: true},
+		{name: "PHP for HTML", extra: "<>&'\"", ascii: true, slash: true},
+		{name: "Rails", extra: "<>&\u2028\u2029"},
 	} {
 		for _, upper := range []bool{false, true} {
 			l.upper = upper

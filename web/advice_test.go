@@ -47,35 +47,54 @@ func TestRejectedDeliveryLeadsWithItsCause(t *testing.T) {
 	}{
 		"written anew": {
 			a.delivery(time.Now(), `{"n":1}`, explained(receiver.ReasonSignatureMismatch, guess, string(cybs.RungReserialised), "Signed was the compact form.")),
-			"Rejected: Body written anew", "The signature fits the same JSON written differently", []string{"Signed was the compact form."}, []string{"it must pass bodies on untouched"}, []string{"another key of that id"},
+			"Rejected: Body written anew", "The signature fits the same JSON written differently",
+			[]string{"Signed was the compact form."},
+			[]string{"it must pass bodies on untouched"},
+			[]string{"another key of that id"},
 		},
 		"another key": {
 			a.delivery(time.Now(), `{"n":2}`, explained(receiver.ReasonSignatureMismatch, guess, string(cybs.RungOtherKey), "It names a and was made with b.")),
-			"Rejected: Made with another key", "The signature was made with another key", []string{"It names a and was made with b."}, []string{"two of them are mixed up"}, []string{"the body was changed"},
+			"Rejected: Made with another key", "The signature was made with another key",
+			[]string{"It names a and was made with b."},
+			[]string{"two of them are mixed up"},
+			[]string{"the body was changed"},
 		},
 		"no explanation": {
 			a.delivery(time.Now(), `{"n":3}`, explained(receiver.ReasonSignatureMismatch, guess, string(cybs.RungNoExplanation), "")),
-			"Rejected: No explanation", "Nothing explains the signature", []string{guess}, []string{"Look at the source address"}, nil,
+			"Rejected: No explanation", "Nothing explains the signature",
+			[]string{guess},
+			[]string{"Look at the source address"},
+			nil,
 		},
 		"clear text of an event type that is never encrypted": {
 			a.delivery(time.Now(), `{"n":4}`, explained(receiver.ReasonMLEMissing, "It came in clear text, and this endpoint demands message-level encryption.", receiver.RungEncryption, "")),
-			"Rejected: Not encrypted", "it came in clear text", nil, []string{"set encryption to “As the event types need”", "judge this delivery again"}, []string{"cannot be opened with the keys"},
+			"Rejected: Not encrypted", "it came in clear text", nil,
+			[]string{"set encryption to “As the event types need”", "judge this delivery again"},
+			[]string{"cannot be opened with the keys"},
 		},
 		"clear text of an encrypted one": {
 			a.delivery(time.Now(), `{"n":5}`, explained(receiver.ReasonMLEMissing, "", receiver.RungEncryption, ""), func(d *store.Delivery) { d.ProductID = "payments" }),
-			"Rejected: Not encrypted", "it came in clear text", nil, []string{"whether the encryption certificate is registered"}, nil,
+			"Rejected: Not encrypted", "it came in clear text", nil,
+			[]string{"whether the encryption certificate is registered"},
+			nil,
 		},
 		"wrong private key": {
 			a.delivery(time.Now(), `{"n":6}`, explained(receiver.ReasonMLEWrongKey, "", receiver.RungEncryption, "")),
-			"Rejected: Private key does not fit", "belongs to another private key", nil, []string{"Make a new encryption certificate"}, []string{"clear text"},
+			"Rejected: Private key does not fit", "belongs to another private key", nil,
+			[]string{"Make a new encryption certificate"},
+			[]string{"clear text"},
 		},
 		"expired token": {
 			a.delivery(time.Now(), `{"n":7}`, explained(receiver.ReasonTokenExpired, "", receiver.RungToken, "")),
-			"Rejected: Expired token", "had ended when the delivery arrived", nil, []string{"compare the clock"}, nil,
+			"Rejected: Expired token", "had ended when the delivery arrived", nil,
+			[]string{"compare the clock"},
+			nil,
 		},
 		"no client certificate": {
 			a.delivery(time.Now(), `{"n":8}`, explained(receiver.ReasonClientCertificateMissing, "", receiver.RungClientCertificate, "")),
-			"Rejected: No client certificate", "the connection came without one", nil, []string{"If a proxy ends TLS"}, []string{"Compare its issuer"},
+			"Rejected: No client certificate", "the connection came without one", nil,
+			[]string{"If a proxy ends TLS"},
+			[]string{"Compare its issuer"},
 		},
 	} {
 		a.keepExplained(c.delivery)
