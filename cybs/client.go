@@ -231,6 +231,9 @@ func (c *Client) do(ctx context.Context, op call) ([]byte, error) {
 		if !op.idempotent || attempt == c.maxAttempts || !again {
 			return nil, err
 		}
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+			return nil, err // the refusal is an answer; waiting would only lose it
+		}
 		if err := c.pause(ctx, wait); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", op.method, op.path, err)
 		}

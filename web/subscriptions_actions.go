@@ -136,7 +136,7 @@ func (s *Server) act(c echo.Context, action string, whyNot func(store.Subscripti
 	if reason := whyNot(v); reason != "" {
 		return s.showProblem(c, http.StatusConflict, v, o, subscriptions.Notice{Tone: ui.Waiting, Title: "Nothing was done", Text: reason})
 	}
-	ctx, cancel := outward(c.Request().Context())
+	ctx, cancel := acting(c.Request().Context())
 	defer cancel()
 	auditID, err := s.startAudit(ctx, s.audit(c, action), v)
 	if err != nil {
@@ -182,7 +182,7 @@ func (s *Server) refreshSubscription(c echo.Context) error {
 	if !v.DeletedAt.IsZero() {
 		return s.showProblem(c, http.StatusConflict, v, o, subscriptions.Notice{Tone: ui.Waiting, Title: "Nothing was asked", Text: "It is deleted."})
 	}
-	ctx, cancel := outward(c.Request().Context())
+	ctx, cancel := acting(c.Request().Context())
 	defer cancel()
 	client, err := s.client(ctx, o)
 	var status store.SubscriptionStatus

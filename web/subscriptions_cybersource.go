@@ -15,7 +15,7 @@ import (
 
 const (
 	// askTime bounds what is asked of Cybersource only to show it: when there is no answer, the request still has time to say so.
-	askTime = 10 * time.Second
+	askTime = 5 * time.Second
 	// outwardTime bounds what is asked of Cybersource in one request.
 	outwardTime = 20 * time.Second
 	// aftermathTime bounds what is written or looked up afterwards.
@@ -25,6 +25,11 @@ const (
 // asking is the time for questions whose answers are shown, and for nothing else.
 func asking(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, askTime)
+}
+
+// acting is the time for one call to Cybersource that a person waits for. Like outward, it does not end with the request.
+func acting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), askTime)
 }
 
 // outward is the time for calls to Cybersource. It does not end with the request: what was begun there is finished, and written down.
