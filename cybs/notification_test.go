@@ -237,9 +237,16 @@ func TestAnEventTimeThatCannotBeRightIsNone(t *testing.T) {
 		event time.Time
 		keep  bool
 	}{
-		{arrived, true}, {arrived.Add(-400 * 24 * time.Hour), true}, {arrived.Add(14 * time.Hour), true}, {arrived.Add(25 * time.Hour), false},
-		{time.Time{}, false}, {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), false}, {time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), false},
-		{time.Unix(1<<62, 0), false}, {time.Unix(-1<<62, 0), false}, {time.Unix(0, 0), false},
+		{arrived, true},
+		{arrived.Add(-400 * 24 * time.Hour), true},
+		{arrived.Add(14 * time.Hour), true},
+		{arrived.Add(25 * time.Hour), false},
+		{time.Time{}, false},
+		{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), false},
+		{time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		{time.Unix(1<<62, 0), false},
+		{time.Unix(-1<<62, 0), false},
+		{time.Unix(0, 0), false},
 	} {
 		if got := PossibleEventTime(c.event, arrived); got.IsZero() == c.keep || c.keep && !got.Equal(c.event) {
 			t.Errorf("%s: got %s", c.event, got)

@@ -68,7 +68,7 @@ func TestListsRefuseWhatTheyDoNotUnderstand(t *testing.T) {
 	viewer := a.As(store.RoleViewer)
 	for _, address := range []string{
 		paths.Notifications + "?status=opne", paths.Notifications + "?reason=key_unknown", paths.Notifications + "?rung=x", paths.Notifications + "?key=k",
-		paths.Rejected + "?status=open", paths.Rejected + "?reason=key_unknwon", paths.Rejected + "?rung=nonsense",
+		paths.Rejected + "?status=open", paths.Rejected + "?reason=key_unheard_of", paths.Rejected + "?rung=nonsense",
 	} {
 		page := viewer.Get(address)
 		if page.Status != http.StatusBadRequest || len(rows(page, "rejected-row"))+len(rows(page, "notification-row")) > 0 || !strings.Contains(page.Text(), "Part of this address cannot be read") {

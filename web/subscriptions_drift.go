@@ -174,14 +174,6 @@ func shortURL(text string) string {
 	return readable(u.Scheme + "://" + u.Host + path)
 }
 
-// withoutToken shortens an endpoint's token wherever a text has it.
-func withoutToken(text, token string) string {
-	if len(token) < shownPath {
-		return text
-	}
-	return strings.ReplaceAll(text, token, token[:4]+"…")
-}
-
 func sameText(a, b string) bool {
 	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
 }

@@ -188,7 +188,8 @@ func (p probe) keepsProcess(ctx context.Context, idle, busy *pgx.Conn) (bool, er
 
 func processOf(ctx context.Context, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}) (pid int, err error) {
+},
+) (pid int, err error) {
 	err = q.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
 	return pid, err
 }

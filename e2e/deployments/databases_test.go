@@ -74,7 +74,7 @@ func startPgBouncer(t *testing.T, d *database, file string, replace ...string) s
 	dir, credential := openDir(t), ownerOf(t, d.host)
 	address := freeAddress(t)
 	users := filepath.Join(dir, "userlist.txt")
-	if err := os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", d.role, rolePassword), 0o644); err != nil { //nolint:gosec // for the account that it runs as
+	if err := os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", d.role, rolePassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	config := configuration(t, dir, file, append([]string{
@@ -107,7 +107,7 @@ func openDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })  // a folder left in the temporary one harms nobody
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // for the account that the program runs as
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -183,17 +183,10 @@ func configuration(t *testing.T, dir, file string, replace ...string) string {
 		}
 	}
 	path := filepath.Join(dir, file)
-	if err := os.WriteFile(path, []byte(strings.NewReplacer(replace...).Replace(string(content))), 0o644); err != nil { //nolint:gosec // for the account that the program runs as
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(replace...).Replace(string(content))), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func decode(t *testing.T, text []byte, into any) {
-	t.Helper()
-	if err := json.Unmarshal(text, into); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
 }
 
 // lockedBuffer collects the output of a process while tests read it.

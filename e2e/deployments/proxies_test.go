@@ -46,7 +46,7 @@ func newCertificate(t *testing.T, dir string) certificate {
 	hidden := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 	c := certificate{pem: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "cert.key"), both: filepath.Join(dir, "both.pem")}
 	for path, content := range map[string][]byte{c.pem: shown, c.key: hidden, c.both: append(shown[:len(shown):len(shown)], hidden...)} {
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // of this test alone, for the account that the proxy runs as
+		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

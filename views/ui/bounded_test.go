@@ -45,7 +45,7 @@ func TestWhatDoesNotFitIsSaidSoAndTheRestIsShown(t *testing.T) {
 func TestDrawingStopsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	leave := templ.ComponentFunc(func(inner context.Context, w io.Writer) error {
+	leave := templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
 		cancel()
 		for {
 			if _, err := w.Write(nil); err != nil {
