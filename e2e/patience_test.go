@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -72,7 +73,7 @@ func TestPatienceFollowsProgress(t *testing.T) {
 		}
 	}
 	<-moving.Done()
-	if cause := context.Cause(moving); cause != (stillness{quiet}) {
+	if cause := context.Cause(moving); !errors.Is(cause, stillness{quiet}) {
 		t.Errorf("it ended by %v", cause)
 	}
 }

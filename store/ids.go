@@ -39,7 +39,7 @@ func putMillis(id *ID, t time.Time) {
 	const last = 1<<48 - 1 // in the year 10889
 	ms := uint64(min(max(t.UnixMilli(), 0), last))
 	binary.BigEndian.PutUint32(id[0:4], uint32(ms>>16))
-	binary.BigEndian.PutUint16(id[4:6], uint16(ms))     //nolint:gosec // the low sixteen bits on purpose
+	binary.BigEndian.PutUint16(id[4:6], uint16(ms)) //nolint:gosec // the low sixteen bits on purpose
 }
 
 // ParseID reads the text form of a UUID. Its error names the text.

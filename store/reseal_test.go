@@ -21,7 +21,7 @@ import (
 
 // plainBytes are the columns of bytes that are not sealed. Every other must be known to the rotation.
 var plainBytes = []string{
-	"assertion_certificates.certificate", "assertion_certificates.fingerprint", "deliveries.body_sha256", "delivery_digests.digest", "mle_keys.certificate", "mle_keys.fingerprint",
+	"assertion_certificates.certificate", "assertion_certificates.fingerprint", "deliveries.body_sha256", "deliveries.explain_loose", "delivery_digests.digest", "mle_keys.certificate", "mle_keys.fingerprint",
 	"notification_keys.fingerprint", "notification_keys.loose", "notifications.fingerprint", "oauth_clients.secret_hash", "sealing_keys.key_id", "sealing_progress.key_id",
 	"sessions.data", "sessions.id_hash", "setup_links.token_hash", "used_assertions.jti_hash",
 }

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -153,6 +154,7 @@ func processorTime(t *testing.T) time.Duration {
 // lookAt fetches a page. The best of three counts: the collector of garbage may have worked for others meanwhile.
 func lookAt(t *testing.T, address, cookie string) {
 	t.Helper()
+	client := &http.Client{Timeout: time.Minute}
 	var took time.Duration
 	for range 3 {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -161,7 +163,7 @@ func lookAt(t *testing.T, address, cookie string) {
 		}
 		req.AddCookie(&http.Cookie{Name: webtest.SessionCookie, Value: cookie}) //nolint:gosec // of a test
 		begin := processorTime(t)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatalf("%s: %v", address, err)
 		}
@@ -195,7 +197,7 @@ func balanced(page []byte) error {
 	for {
 		switch kind := z.Next(); kind {
 		case html.ErrorToken:
-			if z.Err() == io.EOF && len(open) == 0 {
+			if errors.Is(z.Err(), io.EOF) && len(open) == 0 {
 				return nil
 			}
 			return fmt.Errorf("%w with %v open", z.Err(), open)

@@ -106,7 +106,7 @@ func openDir(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })  // a folder left in the temporary one harms nobody
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // a folder left in the temporary one harms nobody
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
