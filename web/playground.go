@@ -138,6 +138,13 @@ func (s *Server) flashSent(c echo.Context, req sandbox.EventRequest, result sand
 		text += fmt.Sprintf(" %d of them held until the subscription is well again.", result.Held)
 	}
 	if rejectedFault(req.Fault) {
+		counted, err := s.store.RejectedUnstored(c.Request().Context(), store.RejectedFilter{From: s.now().Add(-time.Hour)})
+		switch {
+		case err != nil: // the event did happen, whatever is known of the list
+			s.log.WarnContext(c.Request().Context(), "what was only counted cannot be read", "err", err)
+		case counted > 0:
+			text += " Some rejected deliveries of the last hour were only counted and not kept: it may be missing from the list."
+		}
 		s.flash(c, ui.Good, text, "See rejected", paths.With(paths.Rejected, fromParam, "-1h"))
 		return
 	}

@@ -124,3 +124,27 @@ func TestThereIsNoPlaygroundWithoutASandbox(t *testing.T) {
 	srv.As(store.RoleAdministrator).Get(paths.Playground).Wants(http.StatusNotFound)
 	srv.As(store.RoleAdministrator).Post(paths.Playground, url.Values{}).Wants(http.StatusNotFound)
 }
+
+func TestTheSandboxSaysThatWhatItSentMayOnlyBeCounted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, []string{"tokenManagement/tms.networktoken.updated"})
+	editor := h.As(store.RoleEditor)
+	send := func() string {
+		form := editor.Get(paths.Playground).Form("send-event").Set(playground.EventField, tokenEvent).Set(playground.FaultField, string(sandbox.FaultUnknownKey))
+		return form.Submit().Wants(http.StatusSeeOther).Follow().Wants(http.StatusOK).Text()
+	}
+	const says = "may be missing from the list"
+	if strings.Contains(send(), says) {
+		t.Error("it is said to be only counted, and all is kept")
+	}
+	v := h.Subscription
+	err := h.Store.CountUnstored(t.Context(), 1, []store.Unstored{{
+		Minute: time.Now().Truncate(time.Minute), SubscriptionID: v.ID, OrganizationID: v.OrganizationID, Reason: "key_unknown", Deliveries: 1,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(send(), says) {
+		t.Error("nothing says that it may be missing")
+	}
+}

@@ -23,13 +23,22 @@ func (r *Receiver) delivery(req *http.Request, came arrival, body []byte, v verd
 	e := came.endpoint
 	d := &store.Delivery{
 		ID: store.NewID(came.at), ReceivedAt: came.at, EndpointID: e.ID, SubscriptionID: e.SubscriptionID, OrganizationID: e.OrganizationID,
-		Answered: http.StatusOK, Source: came.from.Addr, TLS: tlsFacts(req.TLS), Headers: keptHeaders(req), Body: body,
+		Answered: http.StatusOK, Source: came.from.Addr, TLS: tlsFacts(req.TLS, v.certified(e)), Headers: keptHeaders(req), Body: body,
 	}
 	v.write(d, e)
 	if v.verdict == store.Rejected {
 		d.Answered = e.rejectedStatus()
 	}
 	return d
+}
+
+// certified reports whether the client certificate was verified: only an endpoint that demands one looks at it, after the source.
+func (v verdict) certified(e *endpoint) bool {
+	switch v.reason {
+	case ReasonSourceNotAllowed, ReasonClientCertificateMissing, ReasonClientCertificateInvalid:
+		return false
+	}
+	return e.Policy.ClientCertificate
 }
 
 // write puts what was found into the row. What the delivery says of itself is anybody's text: it has no card numbers then.
@@ -50,13 +59,17 @@ func (r *Receiver) from(req *http.Request) forwarded.Source {
 	return forwarded.Of(req, r.cfg.TrustedProxies)
 }
 
-func tlsFacts(state *tls.ConnectionState) string {
+// tlsFacts describes the connection. Anybody can show a certificate with any name: whether this one was verified belongs to the fact.
+func tlsFacts(state *tls.ConnectionState, verified bool) string {
 	if state == nil {
 		return ""
 	}
 	facts := tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
 	if len(state.PeerCertificates) > 0 {
 		facts += ", client certificate of " + short(state.PeerCertificates[0].Subject.String())
+		if !verified {
+			facts += ", not verified"
+		}
 	}
 	return facts
 }

@@ -64,9 +64,11 @@ func keyOf(e *endpoint, cause string, status int) refusalKey {
 func (r *Receiver) turnAway(w http.ResponseWriter, req *http.Request, e *endpoint, cause string) {
 	r.metrics.refused(cause)
 	key := keyOf(e, cause, http.StatusServiceUnavailable)
-	if req.Method == http.MethodPost {
+	switch {
+	case r.localPath(req.URL.Path) == tokenPath: // a token is no delivery: it is asked for again before the next one comes
+	case req.Method == http.MethodPost:
 		r.outages.note(key, 1, 0)
-	} else {
+	default:
 		r.outages.note(key, 0, 1)
 	}
 	r.unavailable(w)

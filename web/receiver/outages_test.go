@@ -3,6 +3,7 @@ package receiver_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -95,5 +96,24 @@ func TestKilledReceiverIsFoundOutByTheNext(t *testing.T) {
 	d.await(t, "the record", func() bool { return len(d.outages(t, store.OutageAbsent)) == 1 })
 	if o := d.outages(t, store.OutageAbsent)[0]; !o.Unexpected || !o.From.Equal(last.Truncate(time.Microsecond)) {
 		t.Errorf("outage %+v, want an unexpected one from %s", o, last)
+	}
+}
+
+func TestTokenRequestsAreNoDeliveriesOfAnOutage(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	for _, path := range []string{"/in/" + d.sub.EndpointToken, "/oauth/token"} {
+		w := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, panicking{})
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		d.Handler().ServeHTTP(w, req)
+		if w.Code != http.StatusServiceUnavailable {
+			t.Fatalf("%s answered %d, want 503", path, w.Code)
+		}
+	}
+	d.await(t, "the record", func() bool { return len(d.outages(t, store.OutageRefused)) > 0 })
+	d.stop(t)
+	if list := d.outages(t, store.OutageRefused); len(list) != 1 || list[0].Deliveries != 1 || list[0].HealthChecks != 0 {
+		t.Errorf("outages %+v, want one of one delivery", list)
 	}
 }

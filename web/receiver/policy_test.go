@@ -131,9 +131,34 @@ func TestClientCertificatesAreJudged(t *testing.T) {
 		if c.reason == "" && !strings.Contains(got.TLS, "CN=Cybersource") {
 			t.Errorf("TLS = %q, want it to name the certificate", got.TLS)
 		}
+		if c.shown != nil && strings.HasSuffix(got.TLS, ", not verified") != (c.reason != "") {
+			t.Errorf("%s: TLS = %q, and the certificate was verified: %v", name, got.TLS, c.reason == "")
+		}
 		if response.ProtoMajor != 1 {
 			t.Errorf("spoken was %s", response.Proto)
 		}
+	}
+}
+
+func TestACertificateThatNobodyDemandsIsNotVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, viaTLS)
+	w.subscribe(t)
+	stranger, err := sandbox.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := stranger.Issue("Somebody", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: w.authority.Pool(), Certificates: []tls.Certificate{shown}}}
+	t.Cleanup(transport.CloseIdleConnections)
+	w.door.client = &http.Client{Transport: transport, Timeout: patience}
+	body := notice{organization: "sandbox_org", webhookID: w.webhookID(t), trace: "shown"}.body()
+	wantStatus(t, w.send(t, body, "v-c-signature", w.signedFor(t, body)), http.StatusOK)
+	if got := w.newest(t); !strings.HasSuffix(got.TLS, "CN=Somebody, not verified") {
+		t.Errorf("TLS = %q, want it to say that the certificate was not verified", got.TLS)
 	}
 }
 
