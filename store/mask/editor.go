@@ -32,6 +32,7 @@ type editor struct {
 	out    []byte
 	copied int // src up to here is in out
 	spans  []Span
+	codes  bool    // card numbers stay
 	groups []group // scratch of numbers
 }
 
@@ -41,6 +42,9 @@ func (e *editor) replace(start, end int, with string, kind Kind) {
 
 // replaceQuoted is replace for a text that brings its own quotes, which the span leaves out.
 func (e *editor) replaceQuoted(start, end int, with string, kind Kind, quotes int) {
+	if e.codes && kind == CardNumber {
+		return
+	}
 	if e.out == nil {
 		e.out = make([]byte, 0, len(e.src)+16)
 	}

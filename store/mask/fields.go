@@ -114,7 +114,7 @@ func isCodeName(name []byte) bool {
 	switch string(core) {
 	case "cvv", "cvc", "cvn", "cvd", "csc", "cav", "cve", "cvx", "icvv", "dcvv", "dcvc", "icvc", "cvvcvc", "cvccvv", "pin":
 		return true
-	case "cv", "sec", "security", "verification", "verif", "cardverification", "cardsecurity", "cardvalidation", "signaturepanel":
+	case "cv", "sec", "security", "verification", "verif", "validation", "cardverification", "cardsecurity", "cardvalidation", "signaturepanel":
 		return !bytes.HasSuffix(name, core) // such a word alone says something else
 	case "":
 		return string(name) == "cardcode" || string(name) == "cccode"

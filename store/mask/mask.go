@@ -16,25 +16,28 @@ const (
 
 // JSON masks a body. Valid JSON stays valid: a number that is hidden becomes a string. JSON text inside a string is
 // masked as JSON. What is no valid JSON is masked as Text does.
-func JSON(raw []byte) Result {
-	if r, ok := maskUTF16(raw); ok {
-		return r
-	}
-	return maskJSON(raw, 0)
-}
+func JSON(raw []byte) Result { return maskBody(raw, false) }
 
 // ValidJSON is JSON for what is known to be valid, which it does not look into again.
-func ValidJSON(raw []byte) Result { return maskValid(raw, 0) }
+func ValidJSON(raw []byte) Result { return maskValid(raw, 0, false) }
 
-func maskJSON(raw []byte, nested int) Result {
-	if nested > maxNested || !json.Valid(raw) {
-		return Text(raw)
+// maskBody masks what may be JSON, in any encoding. With codes, card numbers stay.
+func maskBody(raw []byte, codes bool) Result {
+	if r, ok := maskUTF16(raw, codes); ok {
+		return r
 	}
-	return maskValid(raw, nested)
+	return maskJSON(raw, 0, codes)
 }
 
-func maskValid(raw []byte, nested int) Result {
-	w := walker{editor: editor{src: raw}, nested: nested, stack: make([]frame, 0, 16)}
+func maskJSON(raw []byte, nested int, codes bool) Result {
+	if nested > maxNested || !json.Valid(raw) {
+		return maskText(raw, codes)
+	}
+	return maskValid(raw, nested, codes)
+}
+
+func maskValid(raw []byte, nested int, codes bool) Result {
+	w := walker{editor: editor{src: raw, codes: codes}, nested: nested, stack: make([]frame, 0, 16)}
 	w.walk()
 	return w.result()
 }
@@ -158,9 +161,9 @@ func contents(text []byte) (letters, digits bool) {
 func (w *walker) inner(start, end int, inside []byte, f field) {
 	var masked Result
 	if looksLikeJSON(inside) && w.nested < maxNested {
-		masked = maskJSON(inside, w.nested+1)
+		masked = maskJSON(inside, w.nested+1, w.codes)
 	} else {
-		e := editor{src: inside}
+		e := editor{src: inside, codes: w.codes}
 		hideString(&e, 0, len(inside), f)
 		masked = e.result()
 	}

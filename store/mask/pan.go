@@ -93,7 +93,8 @@ func (n *numbers) separator(i int) int {
 	return 0
 }
 
-func isBlank(c byte) bool { return c <= ' ' || c == '-' }
+// isBlank takes the plus sign too: in a form it is a space.
+func isBlank(c byte) bool { return c <= ' ' || c == '-' || c == '+' }
 
 // replace hides the characters from start up to end, and returns end.
 func (n *numbers) replace(start, end int, with string, kind Kind) int {

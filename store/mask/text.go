@@ -4,10 +4,14 @@ package mask
 // the field's name and one of = : > stand before it, with quotes, backslashes and spaces allowed between them; a security code of three or
 // four digits also when only spaces and the like stand between. A name can be of up to three words.
 func Text(raw []byte) Result {
-	if r, ok := maskUTF16(raw); ok {
+	if r, ok := maskUTF16(raw, false); ok {
 		return r
 	}
-	e := editor{src: raw}
+	return maskText(raw, false)
+}
+
+func maskText(raw []byte, codes bool) Result {
+	e := editor{src: raw, codes: codes}
 	hideText(&e, 0, len(raw), plain)
 	return e.result()
 }

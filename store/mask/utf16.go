@@ -84,12 +84,12 @@ func isWide(raw []byte, place int) bool {
 // maskUTF16 masks a body in UTF-16 or UTF-32; the result is in UTF-8. It goes by the byte order mark or by zero bytes, which ASCII text has none of:
 // a body in another encoding is not JSON as Cybersource sends it, but it is stored and shown all the same. False when it is none, or
 // when nothing is found in it: then its bytes are looked at as they are.
-func maskUTF16(raw []byte) (Result, bool) {
+func maskUTF16(raw []byte, codes bool) (Result, bool) {
 	width, order, ok := wideEncoding(raw)
 	if !ok {
 		return Result{}, false
 	}
-	r := maskJSON(fromWide(raw, width, order), 0)
+	r := maskJSON(fromWide(raw, width, order), 0, codes)
 	if r.Found > 0 || width != 2 {
 		return r, r.Found > 0
 	}
@@ -99,6 +99,6 @@ func maskUTF16(raw []byte) (Result, bool) {
 	} else {
 		order = binary.LittleEndian
 	}
-	r = maskJSON(fromWide(raw, width, order), 0)
+	r = maskJSON(fromWide(raw, width, order), 0, codes)
 	return r, r.Found > 0
 }

@@ -25,12 +25,35 @@ func (v *view) at(i int) int {
 
 // look reads src[from:to]. Plain ASCII is not copied.
 func look(src []byte, from, to int) view {
-	for _, c := range src[from:to] {
+	if !isEncoded(src[from:to]) {
+		return view{b: src[from:to], base: from}
+	}
+	v := decode(src, from, to)
+	const most = 4 // an entity may be percent-encoded, and that may stand in JSON
+	for range most {
+		if !isEncoded(v.b) {
+			break
+		}
+		inner := decode(v.b, 0, len(v.b))
+		if len(inner.b) == len(v.b) {
+			break
+		}
+		for i, at := range inner.pos {
+			inner.pos[i] = v.pos[at]
+		}
+		v = inner
+	}
+	return v
+}
+
+// isEncoded reports whether a text has characters that stand for others, or are not ASCII.
+func isEncoded(text []byte) bool {
+	for _, c := range text {
 		if c >= utf8.RuneSelf || c == '%' || c == '&' || c == '\\' {
-			return decode(src, from, to)
+			return true
 		}
 	}
-	return view{b: src[from:to], base: from}
+	return false
 }
 
 func decode(src []byte, from, to int) view {
