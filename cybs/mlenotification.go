@@ -2,6 +2,7 @@ package cybs
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 )
 
@@ -73,6 +74,23 @@ func bareJWE(body []byte) []byte {
 		return text
 	}
 	return nil
+}
+
+// Replace returns a body in which another text is encrypted, to the certificate that it was opened with and under the same key id and time. It is for keeping a
+// notification without what must not be kept: no signature covers the result.
+func (o *Opened) Replace(body, plain []byte) ([]byte, error) {
+	text, _, err := findJWE(body)
+	if err != nil {
+		return nil, err
+	}
+	if o.Key == nil || !bytes.Contains(body, text) {
+		return nil, errors.New("replace encrypted text: it was not opened, or is written with escapes")
+	}
+	fresh, err := EncryptMLE(o.Key.Certificate.leaf, o.Header.KeyID, plain, o.Header.IssuedAt)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Replace(body, text, []byte(fresh), 1), nil
 }
 
 // decryptJWE opens a compact JWE.

@@ -50,9 +50,10 @@ type Delivery struct {
 	Source          netip.Addr
 	TLS             string // "" for plain HTTP, else version and cipher suite
 	Headers         []Header
-	Body            []byte // the original bytes; only set where a method says so
+	Body            []byte // the original bytes, but for what Blanked counts; only set where a method says so
 	BodySHA256      [32]byte
 	BodyBytes       int
+	Blanked         int // security codes and track data removed from Body; BodySHA256 and BodyBytes stay those of what arrived
 	Duplicates      int
 	LastDuplicateAt time.Time
 	// DuplicateAnswered is what the last duplicate was answered; 0: not known.
@@ -79,6 +80,15 @@ func (d *Delivery) digest() []byte {
 	return h.Sum(nil)
 }
 
+// ReplaceBody puts a body without its security codes in the place of what arrived, whose digest and size stay: by them a request that is sent
+// again is recognized.
+func (d *Delivery) ReplaceBody(body []byte, blanked int) {
+	if d.BodyBytes == 0 { // else it was stored before
+		d.BodySHA256, d.BodyBytes = sha256.Sum256(d.Body), len(d.Body)
+	}
+	d.Body, d.Blanked = body, d.Blanked+blanked
+}
+
 // InsertResult tells what became of one delivery of a batch.
 type InsertResult struct {
 	Stored bool // false: an equal request was stored before, and counted now
@@ -86,8 +96,8 @@ type InsertResult struct {
 
 // InsertDeliveries stores a batch of deliveries in one durable transaction and returns a result for each, in order. Equal requests, within the batch or
 // stored earlier by any replica, are stored once; the sums of traffic count the others as duplicates, and CountDuplicates adds them to the delivery
-// that they are equal to. Verified ones are queued for GroupNext. BodySHA256 and BodyBytes are worked out here; Body is compressed and
-// sealed. writer tells concurrent callers apart: each uses a number of its own.
+// that they are equal to. Verified ones are queued for GroupNext. BodySHA256 and BodyBytes are worked out here unless ReplaceBody has done so; Body is compressed
+// and sealed. writer tells concurrent callers apart: each uses a number of its own.
 //
 // After an error nothing is known to be stored, and one bad row may be the cause: callers then insert one by one. A batch may be sent again
 // after a broken connection.
@@ -111,10 +121,10 @@ const insertDeliveriesSQL = `
 WITH input AS (
 	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::text[],
 		$13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bool[], $19::timestamptz[], $20::smallint[], $21::int[], $22::inet[], $23::text[], $24::text[], $25::bytea[],
-		$26::bytea[], $27::int[], $28::bytea[])
+		$26::bytea[], $27::int[], $28::bytea[], $29::int[])
 	AS t (id, received_at, endpoint_id, subscription_id, organization_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
 		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers, body,
-		body_sha256, body_bytes, digest)
+		body_sha256, body_bytes, digest, blanked)
 ), fresh AS (
 	INSERT INTO delivery_digests (endpoint_id, digest, delivery_id) SELECT endpoint_id, digest, id FROM input
 	ON CONFLICT (endpoint_id, digest) DO NOTHING RETURNING delivery_id
@@ -122,9 +132,9 @@ WITH input AS (
 	SELECT input.* FROM input JOIN fresh ON fresh.delivery_id = input.id
 ), stored AS (
 	INSERT INTO deliveries (id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
-		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers, body, body_sha256, body_bytes)
+		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers, body, body_sha256, body_bytes, blanked)
 	SELECT id, received_at, endpoint_id, subscription_id, organization_id, CASE WHEN verdict = 'verified' THEN id END, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
-		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers::jsonb, body, body_sha256, body_bytes FROM kept
+		verdict, reason, reason_detail, key_id, variant, envelope_signed, signed_at, answered, answer_micros, source, tls, headers::jsonb, body, body_sha256, body_bytes, blanked FROM kept
 ), queued AS (
 	INSERT INTO grouping_queue (delivery_id) SELECT id FROM kept WHERE verdict = 'verified'
 ), sums AS (
@@ -137,12 +147,12 @@ WITH input AS (
 		AND NOT EXISTS (SELECT FROM delivery_digests k WHERE k.endpoint_id = input.endpoint_id AND k.digest = input.digest AND k.delivery_id = input.id) GROUP BY 1, 2, 3, 4, 5
 ), counted AS (
 	INSERT INTO traffic_minutes AS m (minute, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
-	SELECT minute, subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
+	SELECT minute, subscription_id, organization_id, verdict, reason, $30::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
 	ON CONFLICT (minute, subscription_id, verdict, reason, writer) DO UPDATE SET deliveries = m.deliveries + excluded.deliveries, body_bytes = m.body_bytes + excluded.body_bytes,
 		answer_micros = m.answer_micros + excluded.answer_micros, duplicates = m.duplicates + excluded.duplicates
 ), counted_by_hour AS (
 	INSERT INTO traffic_hours AS h (hour, subscription_id, organization_id, verdict, reason, writer, deliveries, body_bytes, answer_micros, duplicates)
-	SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $29::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
+	SELECT date_trunc('hour', minute, 'UTC'), subscription_id, organization_id, verdict, reason, $30::int, sum(deliveries), sum(body_bytes), sum(answer_micros), sum(duplicates) FROM sums GROUP BY 1, 2, 3, 4, 5
 	ON CONFLICT (hour, subscription_id, verdict, reason, writer) DO UPDATE SET deliveries = h.deliveries + excluded.deliveries, body_bytes = h.body_bytes + excluded.body_bytes,
 		answer_micros = h.answer_micros + excluded.answer_micros, duplicates = h.duplicates + excluded.duplicates
 ), told AS (
@@ -195,7 +205,7 @@ func (s *Store) CountDuplicates(ctx context.Context, duplicates []Duplicate) err
 }
 
 const deliverySelect = `id, received_at, endpoint_id, subscription_id, organization_id, notification_id, product_id, event_type, webhook_id, trace_id, request_type, retry_number, event_date,
-	verdict, reason, reason_detail, key_id, variant, envelope_signed, coalesce(signed_at, 'epoch'), answered, answer_micros, source, tls, headers, body_sha256, body_bytes,
+	verdict, reason, reason_detail, key_id, variant, envelope_signed, coalesce(signed_at, 'epoch'), answered, answer_micros, source, tls, headers, body_sha256, body_bytes, blanked,
 	duplicates, coalesce(last_duplicate_at, 'epoch'), explain_rung, explain_detail, explain_expected, duplicate_answered`
 
 func scanDelivery(row pgx.CollectableRow) (Delivery, error) {
@@ -226,7 +236,7 @@ func (d *Delivery) scan(row pgx.CollectableRow, more ...any) error {
 	var sum []byte
 	err := row.Scan(append([]any{
 		&d.ID, &d.ReceivedAt, &d.EndpointID, &d.SubscriptionID, &d.OrganizationID, &d.NotificationID, &d.ProductID, &d.EventType, &d.WebhookID, &d.TraceID, &d.RequestType, &d.RetryNumber, &d.EventDate,
-		&d.Verdict, &d.Reason, &d.ReasonDetail, &d.KeyID, &d.Variant, &d.EnvelopeSigned, &d.SignedAt, &d.Answered, &micros, &source, &d.TLS, &d.Headers, &sum, &d.BodyBytes,
+		&d.Verdict, &d.Reason, &d.ReasonDetail, &d.KeyID, &d.Variant, &d.EnvelopeSigned, &d.SignedAt, &d.Answered, &micros, &source, &d.TLS, &d.Headers, &sum, &d.BodyBytes, &d.Blanked,
 		&d.Duplicates, &d.LastDuplicateAt, &d.Explanation.Rung, &d.Explanation.Detail, &d.Explanation.Expected, &d.DuplicateAnswered,
 	}, more...)...)
 	d.AnswerTime = time.Duration(micros) * time.Microsecond

@@ -20,8 +20,10 @@ func (s *Store) deliveryColumns(batch []*Delivery) []any {
 	}
 	rows := make([]row, len(batch))
 	for i, d := range batch {
-		d.BodySHA256 = sha256.Sum256(d.Body)
-		d.BodyBytes = len(d.Body)
+		if d.Blanked == 0 {
+			d.BodySHA256 = sha256.Sum256(d.Body)
+			d.BodyBytes = len(d.Body)
+		}
 		rows[i] = row{d, d.digest()}
 	}
 	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.digest, b.digest) })
@@ -54,6 +56,7 @@ func (s *Store) deliveryColumns(batch []*Delivery) []any {
 		column(rows, func(r row) []byte { return r.BodySHA256[:] }),
 		column(rows, func(r row) int { return r.BodyBytes }),
 		column(rows, func(r row) []byte { return r.digest }),
+		column(rows, func(r row) int { return r.Blanked }),
 	}
 }
 

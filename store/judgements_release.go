@@ -138,6 +138,11 @@ func (s *Store) release(ctx context.Context, tx pgx.Tx, judgement int64, was []D
 		column(byDigest, func(d *Delivery) int64 { return d.EndpointID }),
 		column(byDigest, func(d *Delivery) []byte { return d.digest() }),
 		column(byDigest, func(d *Delivery) ID { return d.ID }))
+	for i, d := range pass {
+		if d.Blanked > was[i].Blanked {
+			batch.Queue("UPDATE deliveries SET body = $2, blanked = $3 WHERE id = $1", d.ID, s.sealBody(d.ID, d.Body), d.Blanked) // it was opened only now
+		}
+	}
 	batch.Queue("INSERT INTO grouping_queue (delivery_id) SELECT unnest($1::uuid[])", ids)
 	return mapError(fmt.Sprintf("release %d deliveries", len(pass)), tx.SendBatch(ctx, batch).Close())
 }

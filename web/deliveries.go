@@ -162,9 +162,7 @@ func (s *Server) payloadPart(c echo.Context, d store.Delivery, o opening, href f
 		Mode: viewMode(c), TreeHref: href(viewParam, "", asParam, as), RawHref: href(viewParam, "raw", asParam, as), HexHref: href(viewParam, "hex", asParam, as),
 		DownloadHref: paths.With(paths.DownloadDeliveryBody(d.ID.String()), asParam, as), Raw: masked.Text[:min(len(masked.Text), maxShownBytes)],
 	}
-	if masked.Found > 0 {
-		view.Note = fmt.Sprintf("%s masked. The original bytes are kept sealed; size and digest are theirs.", plural(masked.Found, "value is", "values are"))
-	}
+	view.Note = maskedNote(masked.Found, d.Blanked)
 	if view.Mode == "tree" {
 		view.Tree = maskedTree(masked)
 	}

@@ -271,6 +271,8 @@ func notJudgedText(code string) string {
 	switch code {
 	case "body_not_kept":
 		return "Body cannot be opened"
+	case "codes_not_kept":
+		return "Security codes were removed"
 	case "header_not_kept":
 		return "Signature not kept"
 	case "endpoint_gone":

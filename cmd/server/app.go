@@ -230,7 +230,8 @@ func (a *app) makeReceiver(context.Context) (err error) {
 		Alone: a.database.private != nil, // which is locked against a second program
 		Store: a.store, Log: a.log.With("part", "receiver"), Metrics: a.registry, TrustedProxies: a.cfg.TrustedProxies,
 		TLS: a.cfg.ReceiverTLS, Allow: a.cfg.ReceiverAllow, PublicURL: a.receiverURL(),
-		IssuerTransport: outbound.NewTransport(outbound.Config{Allow: a.cfg.OutboundAllow, Proxy: http.ProxyFromEnvironment}),
+		KeepSecurityCodes: a.cfg.KeepSecurityCodes,
+		IssuerTransport:   outbound.NewTransport(outbound.Config{Allow: a.cfg.OutboundAllow, Proxy: http.ProxyFromEnvironment}),
 	})
 	return err
 }

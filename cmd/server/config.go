@@ -44,6 +44,7 @@ type Config struct {
 	TrustedProxies     []netip.Prefix
 	OutboundAllow      []netip.Prefix // none: public addresses alone
 	Retention          time.Duration  // 0: everything is kept
+	KeepSecurityCodes  bool
 	PgBinDir           string
 	PgInstall          bool
 	LogLevel           slog.Level
@@ -98,7 +99,8 @@ func loadConfig(raw settings) (Config, error) {
 		OutboundAllow:  c.networks("OUTBOUND_ALLOW", raw.OutboundAllow),
 		Retention:      c.days("RETENTION_DAYS", raw.RetentionDays),
 		PgBinDir:       raw.PgBinDir, PgInstall: c.oneOf("PG_INSTALL", raw.PgInstall, "yes", "no") == "yes",
-		LogFormat: raw.LogFormat,
+		KeepSecurityCodes: c.keepCodes(raw),
+		LogFormat:         raw.LogFormat,
 	}
 	c.addresses(&cfg, raw)
 	c.encrypted(cfg)
@@ -123,6 +125,15 @@ func (c *checker) oneOf(variable, value string, allowed ...string) string {
 		c.wrong(variable, value, "want one of "+strings.Join(allowed, ", "))
 	}
 	return value
+}
+
+// keepCodes allows security codes to be stored only where all cards are invented.
+func (c *checker) keepCodes(raw settings) bool {
+	keep := c.oneOf("KEEP_SECURITY_CODES", raw.KeepSecurityCodes, "yes", "no") == "yes"
+	if keep && raw.CybsEnvironment != sandboxEnvironment {
+		c.wrong("KEEP_SECURITY_CODES", raw.KeepSecurityCodes, "want no: outside the sandbox, security codes must not be stored (PCI DSS 3.3.1)")
+	}
+	return keep
 }
 
 func (c *checker) path(variable, value string) string {

@@ -98,6 +98,18 @@ func TestRetentionIsGivenInDays(t *testing.T) {
 	}
 }
 
+func TestSecurityCodesAreKeptInTheSandboxAlone(t *testing.T) {
+	t.Parallel()
+	if mustLoad(t, nil, env{}).KeepSecurityCodes || !mustLoad(t, nil, env{"KEEP_SECURITY_CODES": "yes"}).KeepSecurityCodes {
+		t.Error("they are kept without being asked for, or not when asked for")
+	}
+	for _, e := range []env{{"KEEP_SECURITY_CODES": "perhaps"}, {"KEEP_SECURITY_CODES": "yes", "CYBS_ENVIRONMENT": "test"}, {"KEEP_SECURITY_CODES": "yes", "CYBS_ENVIRONMENT": "production"}} {
+		if _, err := load(nil, e); err == nil || !strings.Contains(err.Error(), "KEEP_SECURITY_CODES is") {
+			t.Errorf("%v: %v", e, err)
+		}
+	}
+}
+
 func TestEveryMistakeIsReportedTogether(t *testing.T) {
 	t.Parallel()
 	e := env{

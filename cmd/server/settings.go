@@ -26,6 +26,7 @@ type settings struct {
 	TrustedProxies     string `name:"trusted-proxies" variable:"TRUSTED_PROXIES" note:"none" help:"comma-separated addresses or networks whose X-Forwarded-For counts"`
 	OutboundAllow      string `name:"outbound-allow" variable:"OUTBOUND_ALLOW" note:"public addresses alone" help:"comma-separated addresses or networks inside that token issuers may have; loopback, private and link-local ones are asked only when they are named here"`
 	RetentionDays      string `name:"retention-days" variable:"RETENTION_DAYS" default:"90" help:"how long deliveries and notifications are kept, at least 14; they go by whole weeks; 0 keeps them for ever"`
+	KeepSecurityCodes  string `name:"keep-security-codes" variable:"KEEP_SECURITY_CODES" default:"no" help:"yes or no: whether security codes and magnetic stripe data are stored; yes only in the environment sandbox, whose cards are invented"`
 	PgBinDir           string `name:"pg-bin-dir" variable:"PG_BIN_DIR" note:"searched for" help:"where postgres and initdb are"`
 	PgInstall          string `name:"pg-install" variable:"PG_INSTALL" default:"yes" help:"yes or no: whether PostgreSQL's programs may be installed or fetched when they are missing"`
 	LogLevel           string `name:"log-level" variable:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`

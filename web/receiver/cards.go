@@ -11,21 +11,23 @@ import (
 // be left.
 func withoutCards(text string) string { return clean(mask.String(text)) }
 
-// signatureLine is the value of a v-c-signature header as it is kept. A signature is needed to verify the delivery again, and its base64 may look like anything:
-// it stays as it came where it has the form of one.
+// signatureLine is the value of a v-c-signature header as it is kept. Verifying the delivery again needs the signature, whose base64 may look like
+// anything: that part stays as it came where it has the form of one.
 func signatureLine(value string) string {
-	parts := strings.Split(value, ";")
-	const most = 8
-	if len(parts) > most {
+	start := strings.Index(value, "sig=")
+	if start < 0 {
 		return withoutCards(value)
 	}
-	for i, part := range parts {
-		name, text, _ := strings.Cut(part, "=")
-		if strings.TrimSpace(name) != "sig" || !isSignature(strings.TrimSpace(text)) {
-			parts[i] = withoutCards(part)
-		}
+	start += len("sig=")
+	length := strings.IndexByte(value[start:], ';')
+	if length < 0 {
+		length = len(value) - start
 	}
-	return strings.Join(parts, ";")
+	signature := value[start : start+length]
+	if !isSignature(signature) {
+		return withoutCards(value)
+	}
+	return withoutCards(value[:start]) + signature + withoutCards(value[start+length:])
 }
 
 // isSignature reports whether text has the form of a SHA-256 in base64. That has no thirteen digits in a row: one in thirty thousand million would.

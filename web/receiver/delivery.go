@@ -26,6 +26,8 @@ func (r *Receiver) delivery(req *http.Request, came arrival, body []byte, v verd
 		Answered: http.StatusOK, Source: came.from.Addr, TLS: tlsFacts(req.TLS, v.certified(e)), Headers: keptHeaders(req), Body: body,
 	}
 	v.write(d, e)
+	r.blank(d, v)
+	r.metrics.blanked.Add(float64(d.Blanked))
 	if v.verdict == store.Rejected {
 		d.Answered = e.rejectedStatus()
 	}

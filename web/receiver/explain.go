@@ -25,6 +25,9 @@ const (
 	RungNotWalked = "not-walked"
 )
 
+// codesRemoved says why a delivery without its security codes can be neither explained nor verified again.
+const codesRemoved = "It held security codes or magnetic stripe data, which were removed before it was stored: its signature cannot be compared with what is left."
+
 const (
 	// explainBatch bounds the bodies that are held for explaining at one time.
 	explainBatch = 8
@@ -204,6 +207,8 @@ func (x *explainer) explain(d store.Delivery, k known) (found store.Explanation)
 	}
 	lines := headersOf(d).Values(cybs.HeaderSignature)
 	switch {
+	case d.Blanked > 0 && d.Reason != ReasonSignatureMissing:
+		return store.Explanation{Rung: RungNotWalked, Detail: codesRemoved}
 	case d.Body == nil && d.BodyBytes > 0:
 		return store.Explanation{Rung: RungNotWalked, Detail: "Its body cannot be opened: the encryption key is not among those configured."}
 	case len(lines) == 0 && d.Reason != ReasonSignatureMissing:

@@ -13,6 +13,8 @@ import (
 const (
 	// NotKeptBody: the body cannot be opened any more.
 	NotKeptBody = "body_not_kept"
+	// NotKeptCodes: its security codes were removed before it was stored, and its signature covers them.
+	NotKeptCodes = "codes_not_kept"
 	// NotKeptHeader: the signature's header was not kept.
 	NotKeptHeader = "header_not_kept"
 	// NoEndpointNow: the subscription has no endpoint any more, hence no keys and no policy.
@@ -86,6 +88,8 @@ func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) 
 		return notJudged(d, NoEndpointNow, "Its subscription has no endpoint any more, so there are no keys and no policy to judge it by.")
 	case d.Body == nil && d.BodyBytes > 0:
 		return notJudged(d, NotKeptBody, "Its body cannot be opened: the encryption key is not among those configured.")
+	case d.Blanked > 0 && h.Get(cybs.HeaderSignature) != "":
+		return notJudged(d, NotKeptCodes, codesRemoved)
 	case h.Get(cybs.HeaderSignature) == "" && d.Reason != ReasonSignatureMissing:
 		return notJudged(d, NotKeptHeader, "Its signature header was not kept: the request had too many headers, or the database refused them.")
 	}
@@ -102,6 +106,7 @@ func (r *Receiver) judgeStored(d store.Delivery, k known) (judged store.Judged) 
 		return notJudged(d, NoKeysNow, "The organization's keys cannot be opened: the encryption key is not among those configured.")
 	}
 	v.write(&d, e)
+	r.blank(&d, v)
 	if d.Verdict == store.Verified {
 		return store.Judged{Outcome: store.OutcomePasses, Delivery: d}
 	}

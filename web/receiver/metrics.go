@@ -14,6 +14,7 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	verified   prometheus.Counter // of deliveries: the one that is hot
 	duplicates prometheus.Counter
+	blanked    prometheus.Counter
 	refusals   *prometheus.CounterVec
 	pings      *prometheus.CounterVec
 	batch      prometheus.Histogram
@@ -41,6 +42,7 @@ func newMetrics(registry prometheus.Registerer, queueLength, groupingLag, groupi
 		renewalFails:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchboard_receiver_certificate_renewal_failing", Help: "1 while the receiver's TLS files cannot be used and a former certificate goes on."}),
 		deliveries:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_deliveries_total", Help: "Deliveries answered after storing, by verdict and reason."}, []string{"verdict", "reason"}),
 		duplicates:      prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_delivery_duplicates_total", Help: "Deliveries equal to one that was stored before."}),
+		blanked:         prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_security_codes_removed_total", Help: "Security codes and magnetic stripe data that were removed from deliveries before these were stored."}),
 		refusals:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_requests_refused_total", Help: "Requests answered without storing, by cause."}, []string{"cause"}),
 		pings:           prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_health_pings_total", Help: "Health pings by answer."}, []string{"answered"}),
 		batch:           prometheus.NewHistogram(prometheus.HistogramOpts{Name: "switchboard_commit_batch_size", Help: "Deliveries that shared a transaction.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}}),
@@ -51,7 +53,7 @@ func newMetrics(registry prometheus.Registerer, queueLength, groupingLag, groupi
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_queue_length", Help: "Deliveries that wait for a commit."}, queueLength)
 	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_grouping_lag_seconds", Help: "How far the making of notifications is behind the receiving of deliveries."}, groupingLag)
 	stalled := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchboard_grouping_stalled_seconds", Help: "For how long the making of notifications has made no progress although it tries; 0 when it does."}, groupingStalled)
-	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.refusals, m.pings, m.batch, m.commit, m.answer, m.tokens, m.issuerFails, waiting, lag, stalled} {
+	for _, c := range []prometheus.Collector{m.deliveries, m.duplicates, m.blanked, m.refusals, m.pings, m.batch, m.commit, m.answer, m.tokens, m.issuerFails, waiting, lag, stalled} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register receiver metrics: %w", err)
 		}

@@ -69,6 +69,8 @@ type Config struct {
 	QuarantineSource Bound
 	// QuarantineEndpoint is the same for one endpoint, whatever the sources, on one day in UTC. Zero fields mean 10,000 deliveries and 256 MiB.
 	QuarantineEndpoint Bound
+	// KeepSecurityCodes stores security codes and magnetic stripe data with the rest of a body. It is for invented data only.
+	KeepSecurityCodes bool
 	// RetryAfter is what a 503 asks the sender to wait. Zero means five seconds.
 	RetryAfter time.Duration
 	// Alone says that no other process can receive with this database: a run that did not end was killed. Otherwise that takes a while to find out.

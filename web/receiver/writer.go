@@ -236,7 +236,7 @@ func (w *writer) alone(number int32, it *item, refused error) {
 	bare := &store.Delivery{
 		ID: d.ID, ReceivedAt: d.ReceivedAt, EndpointID: d.EndpointID, SubscriptionID: d.SubscriptionID, OrganizationID: d.OrganizationID,
 		Verdict: d.Verdict, Reason: d.Reason, ReasonDetail: "The database refused what this delivery says of itself; only its body is kept.",
-		Answered: d.Answered, AnswerTime: d.AnswerTime, Body: d.Body,
+		Answered: d.Answered, AnswerTime: d.AnswerTime, Body: d.Body, BodySHA256: d.BodySHA256, BodyBytes: d.BodyBytes, Blanked: d.Blanked,
 	}
 	results, err := w.insert(number, []*store.Delivery{bare})
 	if isAway(err) {
