@@ -49,6 +49,10 @@ func TestEveryFormOfEncryptionIsOpenedAndRead(t *testing.T) {
 				if strings.Contains(string(got.Body), "4111") {
 					t.Error("the stored body is not the encrypted one")
 				}
+				opened, err := w.OpenDelivery(got)
+				if err != nil || got.Blanked != 1 || opened.Encryption == nil || !strings.Contains(string(opened.Encryption.Plain), "4111111111111111") || strings.Contains(string(opened.Encryption.Plain), `"123"`) {
+					t.Errorf("%d codes were removed, and what is stored opens to %+v, %v; want all but the security code", got.Blanked, opened.Encryption, err)
+				}
 			})
 		}
 	}
