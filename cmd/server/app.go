@@ -17,10 +17,10 @@ import (
 	"github.com/switchboardhq/switchboard/cybs/sandbox"
 	"github.com/switchboardhq/switchboard/jobs"
 	"github.com/switchboardhq/switchboard/migrations"
-	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web"
 	"github.com/switchboardhq/switchboard/web/ops"
+	"github.com/switchboardhq/switchboard/web/outbound"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
 

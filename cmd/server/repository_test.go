@@ -250,7 +250,8 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		"cmd/server":               nil, // everything
 		"web":                      {"views/*", "store", "store/mask", "cybs", "cybs/sandbox", "static", "jobs", "web/forwarded"},
-		"web/receiver":             {"store", "store/mask", "cybs", "web/forwarded"},
+		"web/receiver":             {"store", "store/mask", "cybs", "web/forwarded", "web/outbound"},
+		"web/outbound":             {},
 		"web/forwarded":            {},
 		"web/ops":                  {},
 		"web/webtest":              {"*"},
@@ -272,6 +273,7 @@ func mayImport() map[string][]string {
 		"e2e":                      {"*"},
 		"e2e/bench":                {"store", "store/embedded", "migrations", "cybs", "web/receiver"},
 		"e2e/conformance":          {"cybs", "cybs/sandbox"},
+		"e2e/deployments":          {"*"},
 	}
 }
 

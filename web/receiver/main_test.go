@@ -22,9 +22,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/switchboardhq/switchboard/cybs"
-	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
+	"github.com/switchboardhq/switchboard/web/outbound"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
 

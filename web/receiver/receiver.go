@@ -17,9 +17,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/switchboardhq/switchboard/cybs"
-	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/web/forwarded"
+	"github.com/switchboardhq/switchboard/web/outbound"
 )
 
 // Config says how to receive.

@@ -19,10 +19,10 @@ import (
 
 	"github.com/switchboardhq/switchboard/cybs"
 	"github.com/switchboardhq/switchboard/cybs/sandbox/sandboxtest"
-	"github.com/switchboardhq/switchboard/outbound"
 	"github.com/switchboardhq/switchboard/store"
 	"github.com/switchboardhq/switchboard/store/storetest"
 	"github.com/switchboardhq/switchboard/web"
+	"github.com/switchboardhq/switchboard/web/outbound"
 	"github.com/switchboardhq/switchboard/web/receiver"
 )
 

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/switchboardhq/switchboard/outbound"
+	"github.com/switchboardhq/switchboard/web/outbound"
 )
 
 // get asks once; redirects are followed, as a client of ours might.
