@@ -155,7 +155,8 @@
     const boxes = all("input[type=checkbox]:not(:disabled)", group);
     const checked = boxes.filter((b) => b.checked).length;
     group.querySelector("[data-count]").textContent = checked + " of " + all("input[type=checkbox]", group).length;
-    group.querySelector("[data-check-all]").textContent = checked === boxes.length ? "Select none" : "Select all";
+    const choose = group.querySelector("[data-check-all]"); // missing where nothing can be chosen
+    if (choose) choose.textContent = checked === boxes.length ? "Select none" : "Select all";
   }
 
   on("click", (e) => {

@@ -35,6 +35,8 @@ type pool struct {
 	*pgxpool.Pool
 	openAfter atomic.Int64   // Unix nanoseconds; zero: now
 	isolation pgx.TxIsoLevel // of transactions, where it cannot be set once; else empty
+	// makeRoom closes connections that another pool of ours holds and does not use; nil when there is none.
+	makeRoom func()
 }
 
 // poolConfig reads a database URL as every pool of ours does.
@@ -127,6 +129,9 @@ func (p *pool) full(ctx context.Context, err error) bool {
 	switch {
 	case TooManyConnections(err):
 		p.openAfter.Store(time.Now().Add(fullPause).UnixNano())
+		if p.makeRoom != nil {
+			p.makeRoom()
+		}
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && p.Stat().TotalConns() > 0:
 		p.openAfter.Store(time.Now().Add(stuckPause).UnixNano())
 	default:

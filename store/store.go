@@ -90,8 +90,11 @@ func (s *Store) openPools(ctx context.Context, cfg Config) error {
 	}
 	if s.locks, err = newPool(ctx, sessions, true); err != nil {
 		s.pool.Close()
+		return err
 	}
-	return err
+	// A role that is allowed fewer connections than before may have spent them all on what waits for work here.
+	s.locks.makeRoom = s.pool.Reset
+	return nil
 }
 
 // ping proves that the database answers.
