@@ -161,13 +161,18 @@ func TestMarkupOfStrangersStaysText(t *testing.T) {
 	show, wrong := paths.ShowNotification(d.ID.String()), paths.ShowRejected(refused.ID.String())
 	for _, path := range []string{
 		paths.Overview, paths.Notifications, paths.Notifications + "?q=" + `%3Cscript%3Ealert(%22x%22)%3C/script%3E`, show, show + "?view=raw", show + "?view=hex", show + "?tab=headers", show + "?tab=verification",
-		show + "?tab=deliveries", show + "?tab=record", paths.Rejected, paths.Rejected + "?reason=%3Cscript%3E", wrong, wrong + "?tab=payload", wrong + "?tab=headers", wrong + "?tab=record",
+		show + "?tab=deliveries", show + "?tab=record", paths.Rejected, wrong, wrong + "?tab=payload", wrong + "?tab=headers", wrong + "?tab=record",
 		paths.ShowRejected(unknown.ID.String()),
 	} {
 		// Every page is checked by webtest for inline scripts and handlers.
 		if page := viewer.Get(path).Wants(http.StatusOK); strings.Contains(page.Body, "<script>alert") {
 			t.Errorf("%s has a script of a stranger's", path)
 		}
+	}
+	// A filter that is no reason is refused by its name.
+	refusal := viewer.Get(paths.Rejected + "?reason=%3Cscript%3Ealert(1)%3C/script%3E").Wants(http.StatusBadRequest)
+	if strings.Contains(refusal.Body, "<script>alert") {
+		t.Error("the refusal of a filter has a script of a stranger's")
 	}
 }
 
