@@ -10,7 +10,7 @@ import (
 	"unicode/utf16"
 )
 
-// library writes JSON strings like one of those that sign or pass on notifications; it is written down here anew, to be compared with.
+// library writes JSON strings like one of those that sign or pass on notifications; it is written a second time here, to compare with.
 type library struct {
 	name  string
 	extra string // characters that are escaped though they need not be
